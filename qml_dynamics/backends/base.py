@@ -176,6 +176,7 @@ class Capabilities:
         binds: it has ``probabilities_bound(circuit, values)`` and ``draws_exactly(num_qubits)``: one circuit at many parameter values.
         trains: it has ``trains(pieces)``: the waves after each of consecutive circuits as cores of shape ``(left, 2, right)``, that of
             qubit 0 first, where they are too wide for tables.
+        vendor_batches: it has ``open_batch()``: its vendor schedules jobs together that are sent as one batch.
         seconds, reason, usage, transient: it has the verb of that name: ``seconds(circuits, shots)``, what a job will be charged;
             ``reason(job_id)``, why it failed; ``usage(job_id)``, seconds charged; ``transient(error)``, whether an error may pass.
         max_circuits: most circuits in one job; None where there are no jobs.
@@ -229,12 +230,25 @@ class Capabilities:
     density: int | None = 0
     trains: bool = False
     placeholders: bool = False
+    vendor_batches: bool = False
 
     def held(self, qubits: int, engine: int) -> int:
         """Bytes that a circuit on so many qubits takes, where a wave takes ``engine`` an amplitude."""
         if self.density is None or qubits <= self.density:
             return self.entry << 2 * qubits
         return (engine + self.overhead) << qubits
+
+    def room(self, shots: int) -> int | None:
+        """Most circuits in one job with so many shots of each, beside the calibrations of the job; None: no limit.
+
+        >>> Capabilities(exact=False, jobs=True, max_circuits=300, max_executions=10**7).room(50_000)
+        200
+        """
+        if self.max_executions is None:
+            return self.max_circuits
+        each, beside = (1, 0) if self.options is None else self.options.programs
+        most = max(1, self.max_executions // shots - -(-beside // each))
+        return most if self.max_circuits is None else min(most, self.max_circuits)
 
     def __post_init__(self) -> None:
         one_of(self.seeding, "seeding", get_args(Seeding), BackendError)
@@ -251,6 +265,7 @@ class Capabilities:
 _FLAGS = (
     *("exact", "noisy", "midway", "estimates", "estimates_exactly", "estimates_losses", "jobs", "local", "mitigates"),
     *("on_device", "binds", "seconds", "reason", "usage", "transient", "by_object", "trains", "placeholders"),
+    "vendor_batches",
 )
 _LIMITS = ("max_circuits", "max_executions", "most_qubits")
 _MOST = 10**18  # of any limit
@@ -263,6 +278,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "jobs": ("submit", "status", "collect", "find", "cancel"),
     "on_device": ("programs",),
     "binds": ("probabilities_bound", "draws_exactly"),
+    "vendor_batches": ("open_batch",),
     **{name: (name,) for name in ("trains", "seconds", "reason", "usage", "transient")},
 }
 # flags that are read off the verbs of a backend which states no capabilities

@@ -5,12 +5,13 @@ A module of its own beside `base`: whoever calls one of them has asked :func:`~q
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
-from .base import Asked, Backend
+from .base import Asked, Backend, JobBackend
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -26,6 +27,29 @@ class BindingBackend(Backend, Protocol):
 
     def draws_exactly(self, num_qubits: int) -> bool:
         """Whether samples of circuits of this width are drawn from such probabilities."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class VendorBatch:
+    """Jobs that a vendor schedules together: one after the other with little between them, each for itself.
+
+    Attributes:
+        id: the vendor's, None where it gives none.
+        backend: what is submitted to it is a job of the batch; the other verbs are those of the backend that opened it.
+        close: no more jobs come, and those that are queued still run.
+    """
+
+    id: str | None
+    backend: JobBackend
+    close: Callable[[], None]
+
+
+class BatchingBackend(JobBackend, Protocol):
+    """A backend whose vendor schedules jobs together (``Capabilities.vendor_batches``)."""
+
+    def open_batch(self) -> VendorBatch:
+        """A new batch; raises :class:`BackendError` where the vendor refuses."""
         ...
 
 

@@ -74,6 +74,11 @@ class DeviceOptions:
         """Noise scales that every circuit runs at."""
         return self.zne or (1,)
 
+    @property
+    def programs(self) -> tuple[int, int]:
+        """Programs for each circuit, and programs for each job beside them."""
+        return len(self.scales), 2 if self.readout_mitigation == "calibrated" else 0
+
     def widest(self, num_qubits: int | None) -> int | None:
         """Qubits of the widest circuit on a device of so many: no more than the layout names."""
         return num_qubits if self.layout is None else len(self.layout)

@@ -24,7 +24,7 @@ def forecast(s: RunSpecification, device: Backend, quiet: bool) -> None:
     limited = steps and (s.max_shots is not None or s.max_seconds is not None)
     if not limited and not on_a_device:
         return
-    estimate = price(s.problem, s.method, device, s.shots, s.saves)
+    estimate = price(s.problem, s.method, device, s.shots, s.saves, together=not steps)
     if on_a_device and not quiet:
         print(estimate, file=sys.stderr)
     if limited:

@@ -15,9 +15,11 @@ from ..base.errors import BackendError, JobLost
 from .context import Context, claimed
 from .ledger import Batch, Column
 from .redact import compiled_as
+from .replay import Found
 from .results import check_complete, result_name, write_results
 from .retry import Hang, bounded, is_quota, is_transient, persistently, vendor_error
 from .units import Item, least_shots
+from .vendor_batches import together
 
 
 def recover(context: Context) -> None:
@@ -34,17 +36,24 @@ def recover(context: Context) -> None:
             context.ledger.move(batch, "planned", "not accepted by the vendor")
 
 
-def send(context: Context, call: int, circuits: Sequence[Item], seeds: Sequence[int]) -> None:
-    """Send every planned batch of a block (the run's lock is held).
+def send(context: Context, blocks: Sequence[Found]) -> None:
+    """Send every planned batch of some blocks (the run's lock is held), together where the vendor schedules jobs together.
 
     Raises:
         BudgetExceeded: over the budget of the run, or of the account.
         BackendError: the vendor refused, or was out of reach for all attempts.
     """
-    for batch in claimed(context, call, "intent"):
-        chosen = slice(batch.first, batch.first + batch.count)
-        job_id = _submit(context, batch, circuits[chosen], seeds[chosen])
-        _accepted(context, batch, job_id, "accepted", compiled=compiled_as(context.backend))
+    calls = {call for call, _, _ in blocks}
+    coming = sum(batch.call in calls for batch in context.ledger.batches(status=("planned",)))
+    known = context.ledger.vendor_batches_by_tag()
+    with together(context, coming) as (inside, vendor_batch):
+        for call, circuits, seeds in blocks:
+            for batch in claimed(inside, call, "intent"):
+                if vendor_batch != known.get(batch.tag):  # a job that was not accepted is sent again under its tag
+                    context.ledger.keep_vendor_batch(batch, vendor_batch)
+                chosen = slice(batch.first, batch.first + batch.count)
+                job_id = _submit(inside, batch, circuits[chosen], seeds[chosen])
+                _accepted(inside, batch, job_id, "accepted", compiled=compiled_as(inside.backend))
 
 
 def _accepted(context: Context, batch: Batch, job_id: str, how: str, **columns: Column) -> None:

@@ -26,10 +26,7 @@ from ..base.folders import prepared
 from .blocks import Block, Coming
 
 LEDGER = "ledger.sqlite"
-VERSION, TOGETHER = (
-    1,
-    2,
-)  # of the format: 2 where calls were planned together, which earlier versions would read wrongly
+VERSION, TOGETHER = 1, 2  # of the format; 2: calls were planned together, which earlier versions would read wrongly
 STATUSES = ("planned", "intent", "submitted", "running", "finished", "failed", "cancelled", "lost", "unknown")
 _BUSY = 30.0  # seconds that a transaction waits for that of another process
 
@@ -47,8 +44,8 @@ _LATER = """
 CREATE TABLE IF NOT EXISTS content (name TEXT NOT NULL, sha256 TEXT NOT NULL, data BLOB, PRIMARY KEY (name, sha256));
 CREATE TABLE IF NOT EXISTS records (call INTEGER PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS batch_runs (number INTEGER PRIMARY KEY, runs INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS vendor_batches (tag TEXT PRIMARY KEY, id TEXT);
 """
-
 
 Column = int | float | str | bytes | None  # what a column of the ledger holds
 
@@ -267,13 +264,11 @@ class Ledger:
                 connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?)", (block.number, record))
             start = connection.execute("SELECT COUNT(*) FROM batches").fetchone()[0]
             for number, coming in enumerate(batches, start):
+                tag = f"{run}-{number}"
                 connection.execute(
                     "INSERT INTO batches (number, call, first, count, shots, tag, status, estimate, changed) "
                     "VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?)",
-                    (
-                        *(number, block.number, coming.first, coming.count, coming.shots, f"{run}-{number}"),
-                        *(coming.estimate, time.time()),
-                    ),
+                    (number, block.number, coming.first, coming.count, coming.shots, tag, coming.estimate, time.time()),
                 )
                 connection.execute("INSERT INTO batch_runs VALUES (?, ?)", (number, coming.runs or coming.count))
                 _event(connection, number, "planned", f"{coming.count} circuits, {coming.shots} shots")
@@ -349,6 +344,26 @@ class Ledger:
             "vendor": None,
         }
         return self.move(batch, "planned", f"sent again; was {batch.status}, job {batch.job_id}", error=None, **columns)
+
+    def note(self, status: str, detail: str) -> None:
+        """Write down what happened to no batch alone."""
+        with self.writing() as connection:
+            _event(connection, None, status, redacted(detail))
+
+    def keep_vendor_batch(self, batch: Batch, found: str | None) -> None:
+        """Write down, before it is sent, in which batch of the vendor a job is sent; None: in none any more."""
+        with self.writing() as connection:
+            self._make_later(connection)
+            connection.execute("INSERT OR REPLACE INTO vendor_batches VALUES (?, ?)", (batch.tag, found))
+
+    def vendor_batches_by_tag(self) -> dict[str, str]:
+        """The vendor's batch of each job that was sent in one, by the tag of the job."""
+        query = "SELECT tag, id FROM vendor_batches WHERE id IS NOT NULL"
+        found = self._rows(query) if self._has("vendor_batches") else []
+        for row in found:
+            if not all(isinstance(value, str) for value in row):
+                raise self.damaged(f"a row of vendor_batches is {describe(row)}")
+        return dict(found)
 
     def events(self) -> list[tuple[int | None, str, str]]:
         """``(batch, status, detail)`` of every change, oldest first."""

@@ -208,7 +208,7 @@ class ReplayBackend:
 # verbs of the real backend that the ledger does not answer
 _NOT_REPLAYED: dict[str, Any] = {
     **dict.fromkeys(("estimates_exactly", "jobs", "local", "on_device", "binds"), False),
-    **dict.fromkeys(("seconds", "reason", "usage", "transient"), False),
+    **dict.fromkeys(("seconds", "reason", "usage", "transient", "vendor_batches"), False),
     **dict.fromkeys(("max_circuits", "max_executions"), None),
 }
 

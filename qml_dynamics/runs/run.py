@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,12 @@ from .units import Item, independent, keeps_jobs, repeatable
 
 def write_answer(folder: Path, run_id: str, trajectory: Trajectory, ledger: Ledger) -> Trajectory:
     """Add where every sample came from, and write ``trajectory.npz`` and ``result.json``."""
-    rows = ledger.batches()
+    rows, vendor = ledger.batches(), ledger.vendor_batches_by_tag()
     run = {
         "id": run_id,
         "planned": ledger.began(),
         "finished": max(b.changed for b in rows),
-        "batches": [_origin(b) for b in rows],
+        "batches": [_origin(b, vendor) for b in rows],
     }
     provenance = {**trajectory.provenance, "run": run, "seconds": spent_seconds(rows)}
     provenance["backend_details"] = without_credentials(plain(provenance["backend_details"]))
@@ -54,8 +54,9 @@ def write_answer(folder: Path, run_id: str, trajectory: Trajectory, ledger: Ledg
     return out
 
 
-def _origin(b: Batch) -> dict[str, Any]:
+def _origin(b: Batch, vendor: Mapping[str, str]) -> dict[str, Any]:
     out = {"number": b.number, "tag": b.tag, "job": b.job_id, "circuits": b.count, "shots": b.shots, "seconds": b.used}
+    out.update({"vendor_batch": vendor[b.tag]} if b.tag in vendor else {})
     return out if b.compiled is None else {**out, "compiled": json.loads(b.compiled)}
 
 
@@ -251,15 +252,18 @@ class Run:
             )
         coming = [b for b in rows if b.status == "planned"]
         Account(rows).check(coming, context.max_shots, context.max_seconds)
-        for what in found:
-            self._send(context, *what)
+        self._send(context, found)
 
     def _settle(self, context: Context) -> None:
         sweep(self.folder)
         (jobs if context.has_jobs else local).recover(context)
 
-    def _send(self, context: Context, call: int, circuits: Sequence[Item], seeds: Sequence[int]) -> None:
-        (jobs.send if context.has_jobs else local.execute)(context, call, circuits, seeds)
+    def _send(self, context: Context, blocks: Sequence[Found]) -> None:
+        if context.has_jobs:
+            jobs.send(context, blocks)
+            return
+        for what in blocks:
+            local.execute(context, *what)
 
     def _collected(self, context: Context) -> Trajectory | None:
         """Without waiting, and without sending anything."""
@@ -309,7 +313,7 @@ class Run:
                     self._advance_locked(context, further=not rows)
                 else:
                     self._settle(context)
-                    self._send(context, call, circuits, seeds)
+                    self._send(context, [(call, circuits, seeds)])
             finally:
                 lock.release()
             rows = context.ledger.covering(call)

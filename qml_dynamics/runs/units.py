@@ -36,8 +36,8 @@ def unit(backend: Backend, circuits: Sequence[Item], shots: int) -> int:
     """
     can = capabilities(backend)
     if can.jobs and not can.local:
-        assert can.max_circuits is not None
-        limit = can.max_circuits if can.max_executions is None else min(can.max_circuits, can.max_executions // shots)
+        limit = can.room(shots)
+        assert limit is not None
         return max(1, limit // max(map(bases, circuits), default=1))
     return {"circuit": GROUP, "batch": len(circuits), "none": 1}[can.seeding]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -42,6 +43,7 @@ class DevicePlan:
             wide for the formula's error to be found classically).
         executions: circuits times shots of the job, mitigation included.
         formula: whether the vendor publishes one (IBM does); otherwise the seconds are a lower bound, pauses and durations.
+        jobs: how many are sent, each filled up to the device's limits; 0 where there are none.
     """
 
     gates: int
@@ -52,10 +54,12 @@ class DevicePlan:
     best_steps: float | None
     executions: int
     formula: bool = True
+    jobs: int = 1
 
     def __str__(self) -> str:
+        jobs = f" in {self.jobs} jobs" if self.jobs > 1 else ""
         text = (
-            f"{'about' if self.formula else 'at least'} {_seconds(self.seconds)} s on the device"
+            f"{'about' if self.formula else 'at least'} {_seconds(self.seconds)} s on the device{jobs}"
             f"{_BY if self.formula else ''}, expected fidelity {self.fidelity:.3g} of the longest circuit"
         )
         if self.best_steps is None:
@@ -63,7 +67,9 @@ class DevicePlan:
         return f"{text}; best number of Trotter steps for its error rates: {self.best_steps:.2g}"
 
 
-def device_plan(problem: Problem, method: Method, device: Backend, work: Work, shots: int) -> DevicePlan | None:
+def device_plan(
+    problem: Problem, method: Method, device: Backend, work: Work, shots: int, together: bool = False
+) -> DevicePlan | None:
     """Compile for the device and read its report; None where the backend does not stand on a device.
 
     Warns with :class:`NoiseFloorWarning` when the best number of steps is below one:
@@ -73,6 +79,8 @@ def device_plan(problem: Problem, method: Method, device: Backend, work: Work, s
         problem, method, device: of the run.
         work: what the method says that it takes.
         shots: of each circuit.
+        together: whether batches of circuits that do not wait for each other share jobs, as in a run folder. (Draws whose shots differ
+            by one share none there, which takes one job more.)
     """
     can = capabilities(device)
     if not can.on_device:
@@ -86,7 +94,8 @@ def device_plan(problem: Problem, method: Method, device: Backend, work: Work, s
     asked = [p.circuit for p in programs if "circuit" in p.role]
     beside = [p.circuit for p in programs if "circuit" not in p.role]  # calibrations, once a job
     number = work.circuits
-    sampled, estimated = _jobs(work, can.max_circuits)
+    sent = work.sent or (Sent(work.circuits),)
+    sampled, estimated = _jobs(_joined(sent) if together else sent, can.room(shots))
     jobs = sampled + estimated if can.max_circuits is not None else 0  # IBM's formula is for jobs
     plain = [p.circuit for p in programs if p.role.get("scale") == 1]
     longest = max(plain, key=synthesis.sizes.size_of)
@@ -106,13 +115,23 @@ def device_plan(problem: Problem, method: Method, device: Backend, work: Work, s
         best_steps=best,
         executions=round(len(asked) * shots * number / len(circuits)) + len(beside) * shots * sampled,
         formula=jobs > 0,
+        jobs=jobs,
     )
 
 
-def _jobs(work: Work, most: int | None) -> tuple[int, int]:
+def _joined(sent: Sequence[Sent]) -> list[Sent]:
+    """The batches of the sampler as one, and those of the estimator as one, of the most bases that one of them has."""
+    out = []
+    for batches in ([batch for batch in sent if not batch.bases], [batch for batch in sent if batch.bases]):
+        if batches:
+            out.append(Sent(sum(batch.circuits for batch in batches), max(batch.bases for batch in batches)))
+    return out
+
+
+def _jobs(sent: Sequence[Sent], most: int | None) -> tuple[int, int]:
     """How many jobs of the sampler, each with its own calibrations, and of the estimator; ``most`` circuits in each."""
     counts = [0, 0]
-    for circuits, bases in work.sent or (Sent(work.circuits),):
+    for circuits, bases in sent:
         room = circuits if most is None else max(1, most // bases) if bases else most
         counts[bases > 0] += -(-circuits // max(1, room))
     return counts[0], counts[1]

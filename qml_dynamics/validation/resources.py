@@ -186,8 +186,12 @@ def price(
     observables: Mapping[str, ObservableLike] | None = None,
     synthesis_error: float | None = None,
     synthesis: str = _DEFAULT,
+    together: bool = False,
 ) -> Cost:
-    """The cost of a run alone, for arguments as :func:`cost` has settled them: no other encoding is compiled."""
+    """The cost of a run alone, for arguments as :func:`cost` has settled them: no other encoding is compiled.
+
+    ``together``: on a device, of a run in a folder; see :func:`~.device_cost.device_plan`.
+    """
     job = convert(problem, method, device, shots, seed, save, observables, compact=True)
     on_a_device = job.backend is not None and capabilities(job.backend).on_device  # it takes no fewer than some
     if job.shots is None and on_a_device:
@@ -203,7 +207,8 @@ def price(
     longest = work.programs[-1]
     # with ancillas that are used again another circuit runs, and a plan is of circuits that measure at the end only
     if work.gates is None and work.qubits >= longest.num_qubits and not longest.num_clbits:
-        plan = device_plan(problem, job.method, job.backend, work, work.samples or job.shots or _SHOTS)
+        samples = work.samples or job.shots or _SHOTS
+        plan = device_plan(problem, job.method, job.backend, work, samples, together)
     found, bound = _gates(work, plan)
     return Cost(
         qubits=work.qubits,

@@ -1,4 +1,4 @@
-"""A real IBM device, by a person with an account; at most 10 seconds of its time.
+"""A real IBM device, by a person with an account; at most 15 seconds of its time.
 
 QML_DYNAMICS_IBM_DEVICE=ibm_fez python -m pytest -m hardware tests/hardware/test_ibm_device.py
 """
@@ -6,6 +6,9 @@ QML_DYNAMICS_IBM_DEVICE=ibm_fez python -m pytest -m hardware tests/hardware/test
 from __future__ import annotations
 
 import os
+import time
+import uuid
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,3 +61,19 @@ def test_operators_by_the_runtimes_own_extrapolation() -> None:
     (answer,) = device.estimate([asked], SHOTS, [1])  # type: ignore[attr-defined]
     assert 0 < answer.stderr[0] < 0.2
     assert abs(answer.value[0] - 1.0) < 0.2 + 4 * answer.stderr[0]
+
+
+def test_two_jobs_run_in_one_batch() -> None:
+    """IBM's batch mode, and both jobs after it was closed; every plan has it."""
+    device: Any = qd.backend(f"ibm:{os.environ['QML_DYNAMICS_IBM_DEVICE']}", max_seconds=3)
+    flip = QuantumCircuit(2)
+    flip.x(1)
+    opened = device.open_batch()
+    jobs = [opened.backend.submit([flip], 100, [1], f"qml-dynamics-{uuid.uuid4().hex[:12]}") for _ in range(2)]
+    opened.close()
+    assert {device.service.job(job).session_id for job in jobs} == {opened.id}
+    for job in jobs:
+        while device.status(job) in ("queued", "running"):
+            time.sleep(5.0)
+        (counts,) = device.collect(job)
+        assert counts.histogram(4)[2] > 0.8

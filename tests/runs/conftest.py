@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stand-in service is asked again at once where ``evolve`` waits for it."""
-    monkeypatch.setattr("qml_dynamics.backends.ibm.device._FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("qml_dynamics.backends.ibm.waiting.FIRST_PAUSE", 0.0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

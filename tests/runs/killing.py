@@ -24,7 +24,7 @@ from shared_runs import METHOD, QUICK, Device, same, spins, stepwise, well
 from standin import cloud
 
 from qml_dynamics import MultiProduct, backend, evolve
-from qml_dynamics.backends.ibm import device as ibm
+from qml_dynamics.backends.ibm import waiting
 from qml_dynamics.results.trajectory import Trajectory
 from qml_dynamics.runs import open_run, submission, submit, units
 from qml_dynamics.runs import run as run_module
@@ -198,7 +198,7 @@ def reference_of(kind: str, root: Path) -> Trajectory:
 
 def main() -> None:
     folder, kind, count, seed, kills = Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:6])
-    ibm._FIRST_PAUSE = 0.0
+    waiting.FIRST_PAUSE = 0.0
     submission.forecast = run_module.forecast = lambda *what, **options: None  # it writes and sends nothing
     units.GROUP = 2  # so that a simulator has more than one batch to lose
     warm = folder / "warm"

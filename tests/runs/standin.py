@@ -86,11 +86,23 @@ class Service:
         found.sort(key=lambda job: -job.read()["number"])
         return self.answer("jobs", lambda: found[:limit])
 
-    def new_sampler(self, device: Any, options: Any, tag: str, seed: int | None) -> Sampler:
-        return Sampler(self, tag)
+    def new_sampler(self, mode: Any, options: Any, tag: str, seed: int | None) -> Sampler:
+        return Sampler(self, tag, mode if isinstance(mode, Batch) else None)
 
-    def new_estimator(self, device: Any, options: Any, tag: str, seed: int | None, shots: int) -> Estimator:
-        return Estimator(self, options, tag, shots)
+    def new_estimator(self, mode: Any, options: Any, tag: str, seed: int | None, shots: int) -> Estimator:
+        return Estimator(self, options, tag, shots, mode if isinstance(mode, Batch) else None)
+
+    def new_batch(self, device: Any) -> Batch:
+        return self.answer("batch", lambda: Batch(self))
+
+    def batches(self) -> dict[str, list[str]]:
+        """The tags of the jobs of every batch that was ever opened."""
+        out: dict[str, list[str]] = {path.stem: [] for path in self.folder.glob("*.batch")}
+        for path in self.folder.glob("*.json"):
+            data = Job(self, path.stem).read()
+            if data.get("batch") is not None:  # services of kept folders of earlier versions have none
+                out[data["batch"]] += data["tags"]
+        return out
 
     def tags(self) -> list[str]:
         """The tag of every job that was ever accepted."""
@@ -108,41 +120,59 @@ class Service:
         return fault(out) if callable(fault) else out
 
 
+class Batch:
+    """Jobs that are scheduled together: open until it is closed, in a file of the service."""
+
+    def __init__(self, service: Service) -> None:
+        self.service, self.session_id = service, f"batch-{uuid.uuid4().hex[:12]}"
+        self.path = service.folder / f"{self.session_id}.batch"
+        self.path.write_text("open")
+
+    def close(self) -> None:
+        self.service.answer("close", lambda: self.path.write_text("closed"))
+
+    def check_open(self) -> str:
+        """Its id; what the service says where it takes no more jobs."""
+        if self.path.read_text() != "open":
+            raise RequestsApiError(f"Session {self.session_id} is closed.", 400)
+        return self.session_id
+
+
 class Sampler:
     """A V2 sampler whose ``run`` puts a job on disk."""
 
-    def __init__(self, service: Service, tag: str) -> None:
-        self.service, self.tag = service, tag
+    def __init__(self, service: Service, tag: str, batch: Batch | None = None) -> None:
+        self.service, self.tag, self.batch = service, tag, batch
 
     def run(self, pubs: list[Any], shots: int) -> Job:
         return self.service.answer("run", lambda: self._accept([pub[0] for pub in pubs], shots))
 
     def _accept(self, circuits: list[Any], shots: int) -> Job:
-        job = Job(self.service, uuid.uuid4().hex[:20])
+        job, batch = Job(self.service, uuid.uuid4().hex[:20]), self.batch and self.batch.check_open()
         with atomic_file(job.path.with_suffix(".qpy")) as handle:
             qpy.dump(circuits, handle)
         number = len(list(self.service.folder.glob("*.json")))
-        job.write({"number": number, "tags": [self.tag], "shots": shots, "looks": 0, "state": None})
+        job.write({"number": number, "tags": [self.tag], "shots": shots, "looks": 0, "state": None, "batch": batch})
         return job
 
 
 class Estimator:
     """A V2 estimator whose ``run`` puts a job on disk; the job is the runtime's own estimator in its local mode."""
 
-    def __init__(self, service: Service, options: Any, tag: str, shots: int) -> None:
-        self.service, self.options, self.tag, self.shots = service, options, tag, shots
+    def __init__(self, service: Service, options: Any, tag: str, shots: int, batch: Batch | None = None) -> None:
+        self.service, self.options, self.tag, self.shots, self.batch = service, options, tag, shots, batch
 
     def run(self, pubs: list[Any]) -> Job:
         return self.service.answer("run", lambda: self._accept(pubs))
 
     def _accept(self, pubs: list[Any]) -> Job:
-        job = Job(self.service, uuid.uuid4().hex[:20])
+        job, batch = Job(self.service, uuid.uuid4().hex[:20]), self.batch and self.batch.check_open()
         with atomic_file(job.path.with_suffix(".qpy")) as handle:
             qpy.dump([circuit for circuit, _ in pubs], handle)
         asked = [[operator.to_list() for operator in operators] for _, operators in pubs]
         terms = [[[(label, c.real) for label, c in rows] for rows in operators] for operators in asked]
         number = len(list(self.service.folder.glob("*.json")))
-        what = {"operators": terms, "options": self.options.describe()}
+        what = {"operators": terms, "options": self.options.describe(), "batch": batch}
         job.write({"number": number, "tags": [self.tag], "shots": self.shots, "looks": 0, "state": None, **what})
         return job
 

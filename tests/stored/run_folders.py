@@ -16,7 +16,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 import qml_dynamics as qd
 from qml_dynamics import ansatz, objectives
-from qml_dynamics.backends.ibm import device as ibm
+from qml_dynamics.backends.ibm import waiting
 from qml_dynamics.backends.statevector import StatevectorBackend
 from qml_dynamics.base.errors import BackendError, BudgetExceeded
 from qml_dynamics.runs import Patience, ledger, units
@@ -181,7 +181,7 @@ def answer(stored: Stored, scratch: Path) -> qd.Trajectory:
 def leave(stored: Stored, root: Path) -> None:
     """Make the folder ``root/run`` and leave it in its state."""
     ledger.owner = lambda: "host:1"  # no name of a machine in a file that is kept
-    ibm._FIRST_PAUSE = 0.0
+    waiting.FIRST_PAUSE = 0.0
     if stored.state == "killed":
         _killed(stored, root)
         return

@@ -58,7 +58,7 @@ LOST_ROWS = "mini_batch_submitted"
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No pauses, and no warnings about small problems."""
-    monkeypatch.setattr("qml_dynamics.backends.ibm.device._FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("qml_dynamics.backends.ibm.waiting.FIRST_PAUSE", 0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

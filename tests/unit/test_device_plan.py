@@ -173,5 +173,6 @@ def test_each_batch_is_a_job_with_its_own_calibrations(
     qd.evolve(problem, method, **asked)
     assert told is not None
     assert told.executions == sum(circuits * shots for circuits, shots in jobs)
+    assert told.jobs == len(jobs)
     pauses = told.executions * 350e-6
     assert 2 * len(jobs) < told.seconds < 2 * len(jobs) + pauses

@@ -8,12 +8,11 @@ A module of its own behind `opening`: what the backend does, whichever way it wa
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -21,15 +20,17 @@ from qiskit import QuantumCircuit
 from ...base.errors import BackendError, JobLost
 from ...base.installed import version
 from ...results.trajectory import Counts
-from ..base import Asked, Capabilities, Expected, OnStep, Seeding, check_asked, check_circuits
+from ..base import Asked, Capabilities, Expected, JobBackend, OnStep, Seeding, check_asked, check_circuits
 from ..device.compile import Compiled, Managers, compile_all, compile_unmeasured, summary
 from ..device.report import vendor_seconds
 from ..estimator.estimates import TOLD, circuits_of, executed, pub, read_estimates
-from ..failures import is_transient, redacted, told
-from ..mitigation.batch import Program, extra_circuits, programs, read_result, reduced
+from ..failures import redacted, told
+from ..mitigation.batch import Program, programs, read_result, reduced
+from ..optional_verbs import VendorBatch
 from ..options import DeviceOptions
 from . import runtime
 from .local_mode import estimated, sampled
+from .waiting import waited
 
 if TYPE_CHECKING:
     from qiskit_ibm_runtime import QiskitRuntimeService
@@ -47,9 +48,6 @@ _STATUS = {
     "FAILED": "failed",
     "CANCELLED": "cancelled",
 }
-T = TypeVar("T")
-_TRIES = 6
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +61,11 @@ class IBMBackend:
         local: whether circuits run in the local mode of the runtime package, on a simulation of the device.
         service: anything with ``job(id)``, ``jobs(job_tags=[...], limit=None)`` and ``backend(name)``, as
             ``QiskitRuntimeService`` has them; None in local mode.
-        new_sampler: ``(device, options, tag, seed) -> V2 sampler``; the runtime's own unless a service brings another.
-        new_estimator: ``(device, options, tag, seed, shots) -> V2 estimator``, likewise.
+        new_sampler: ``(mode, options, tag, seed) -> V2 sampler`` for the device, or for a batch of it; the runtime's own unless a
+            service brings another.
+        new_estimator: ``(mode, options, tag, seed, shots) -> V2 estimator``, likewise.
+        new_batch: ``(device) -> Batch`` with ``session_id`` and ``close()``, likewise; None: every job is sent alone.
+        batch: the batch that jobs are sent in; None: none.
     """
 
     name: str
@@ -74,6 +75,8 @@ class IBMBackend:
     service: Any = field(default=None, repr=False)
     new_sampler: Callable[..., Any] = runtime.sampler
     new_estimator: Callable[..., Any] = runtime.estimator
+    new_batch: Callable[..., Any] | None = runtime.batch
+    batch: Any = field(default=None, repr=False)
     _jobs: dict[str, tuple[str, list[Any]]] = field(default_factory=dict, repr=False)
     _managers: Managers = field(default_factory=dict, repr=False)
     _compiled: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -123,6 +126,7 @@ class IBMBackend:
             seconds=True,
             reason=True,
             usage=True,
+            vendor_batches=self.new_batch is not None and not self.local,
             max_circuits=self.max_circuits,
             max_executions=self.max_executions,
             most_qubits=self.options.widest(self.num_qubits),
@@ -145,13 +149,13 @@ class IBMBackend:
         """Most circuits in one job, after mitigation has multiplied them."""
         configuration = self.device.configuration() if callable(getattr(self.device, "configuration", None)) else None
         limit = int(getattr(configuration, "max_experiments", None) or _MAX_PROGRAMS)
-        each, beside = extra_circuits(self.options)
+        each, beside = self.options.programs
         return max(1, (limit - beside) // each)
 
     @property
     def max_executions(self) -> int:
         """Most circuits times shots of one job, before mitigation multiplies them."""
-        return MAX_EXECUTIONS // extra_circuits(self.options)[0]
+        return MAX_EXECUTIONS // self.options.programs[0]
 
     def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
         """Never: a device gives samples."""
@@ -215,7 +219,7 @@ class IBMBackend:
             make = self.new_sampler
             return self._done(tag, sampled(work, self.device, self.options, shots, tag, make, self.name))
         pubs = [(p.circuit,) for p in work]
-        run = lambda: self.new_sampler(self.device, self.options, tag, None).run(pubs, shots=shots).job_id()  # noqa: E731
+        run = lambda: self.new_sampler(self._mode, self.options, tag, None).run(pubs, shots=shots).job_id()  # noqa: E731
         return str(told(run, f"Submitting to {self.name}"))
 
     def _submit_asked(self, asked: Sequence[Asked], shots: int, seeds: Sequence[int], tag: str) -> str:
@@ -228,8 +232,28 @@ class IBMBackend:
         if self.local:
             make = self.new_estimator
             return self._done(tag, estimated(pubs, seeds, self.device, self.options, shots, tag, make, self.name))
-        run = lambda: self.new_estimator(self.device, self.options, tag, None, shots).run(pubs).job_id()  # noqa: E731
+        run = lambda: self.new_estimator(self._mode, self.options, tag, None, shots).run(pubs).job_id()  # noqa: E731
         return str(told(run, f"Submitting to {self.name}"))
+
+    @property
+    def _mode(self) -> Any:
+        """What the client's primitives are made for."""
+        return self.device if self.batch is None else self.batch
+
+    def open_batch(self) -> VendorBatch:
+        """A batch of IBM's service, whose jobs run close together; each is for itself, and gives the same when it is sent alone.
+
+        Raises:
+            BackendError: there are none here, the plan has none, or the service is out of reach.
+        """
+        new = self.new_batch
+        if new is None or self.local:
+            raise BackendError(
+                f"Argument `backend` must schedule jobs in batches, but {self.name} takes them one by one."
+            )
+        made = told(lambda: new(self.device), f"Opening a batch on {self.name}")
+        close = partial(told, made.close, f"Closing batch {made.session_id}")
+        return VendorBatch(made.session_id, cast(JobBackend, replace(self, batch=made)), close)
 
     def _done(self, tag: str, answers: list[Counts] | list[Expected]) -> str:
         job_id = f"local-{uuid.uuid4().hex}"
@@ -306,12 +330,12 @@ class IBMBackend:
         return told(lambda: float(self.service.job(job_id).usage()), f"Asking for the usage of job {job_id}")
 
     def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
-        """``shots`` outcomes of each circuit, waiting for as many jobs as that takes.
+        """``shots`` outcomes of each circuit, waiting for as many jobs as that takes, which are sent together.
 
-        For waits that outlive this process use ``qd.submit``. If the wait is broken off, the message names the job.
+        For waits that outlive this process use ``qd.submit``. If the wait is broken off, the message names the jobs.
         """
         circuits = check_circuits(circuits, shots)
-        return self._waited(circuits, shots, seeds)
+        return waited(self, circuits, shots, seeds)
 
     @property
     def measures_midway(self) -> bool:
@@ -323,7 +347,7 @@ class IBMBackend:
     def sample_midway(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """As :meth:`sample`, of circuits that measure and reset on the way; see ``MidwayBackend``."""
         circuits = check_circuits(circuits, shots, midway=self.measures_midway)
-        return self._waited(circuits, shots, seeds)
+        return waited(self, circuits, shots, seeds)
 
     @property
     def estimates(self) -> bool:
@@ -333,37 +357,11 @@ class IBMBackend:
     def estimate(self, asked: Sequence[Asked], shots: int, seeds: Sequence[int]) -> list[Expected]:
         """Operators by the runtime's estimator, waiting for its job; see ``EstimatingBackend``."""
         most = max(circuits_of([item], self.options) for item in asked) // len(self.options.scales)
-        return self._waited(asked, shots, seeds, max(1, self.max_circuits // most))
-
-    def _waited(
-        self,
-        circuits: Sequence[QuantumCircuit] | Sequence[Asked],
-        shots: int,
-        seeds: Sequence[int],
-        size: int | None = None,
-    ) -> list[Any]:
-        """The answers of as many jobs as it takes, ``size`` circuits each (None: the most that one holds)."""
-        out: list[Any] = []
-        size = self.max_circuits if size is None else size
-        for start in range(0, len(circuits), size):
-            part = slice(start, start + size)
-            job_id = self.submit(circuits[part], shots, seeds[part], f"qml-dynamics-{uuid.uuid4().hex[:12]}")
-            state = self._wait(job_id)
-            if state != "done":
-                raise BackendError(f"Job {job_id} on {self.name} ended as {state!r}.")
-            out += _patiently(partial(self.collect, job_id), job_id)
-        return out
-
-    def _wait(self, job_id: str) -> str:
-        pause = _FIRST_PAUSE
-        while (state := _patiently(partial(self.status, job_id), job_id)) in ("queued", "running"):
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-        return state
+        return waited(self, asked, shots, seeds, most)
 
     def describe(self) -> dict[str, Any]:
         """Device, options, versions, what mitigation multiplies, and how the last circuits were compiled; never an account."""
-        each, beside = extra_circuits(self.options)
+        each, beside = self.options.programs
         return {
             "name": self.name,
             "device": str(self.device.name),
@@ -386,15 +384,3 @@ def _cancelled(service: QiskitRuntimeService, job_id: str) -> None:
     except Exception as error:
         if type(error).__name__ != "RuntimeInvalidStateError":  # it has ended already
             raise
-
-
-def _patiently(call: Callable[[], T], job_id: str) -> T:
-    """Repeat a request that failed for a passing reason, with growing pauses; name the job if that does not help."""
-    for attempt in range(_TRIES):
-        try:
-            return call()
-        except BackendError as error:
-            if not is_transient(error) or attempt == _TRIES - 1:
-                raise BackendError(f"{error} (job {job_id} is still with the vendor)") from None
-        time.sleep(min(2.0**attempt, _LONGEST_PAUSE))
-    raise AssertionError("unreachable")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...base.errors import BackendError
 from ..options import device_options
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 def ibm_backend(name: str, given: dict[str, object]) -> IBMBackend:
     """``"ibm:<device>"`` with options: ``service=`` for one's own service object, and those of :class:`DeviceOptions`."""
     service, device = given.pop("service", None), name.partition(":")[2]
-    made = {key: given.pop(key) for key in ("new_sampler", "new_estimator") if key in given}
+    made = _client(given, service)
     options = device_options(given)
     make: Callable[..., IBMBackend] = IBMBackend
     if service is not None:
-        for key in ("new_sampler", "new_estimator"):
-            made.update({key: getattr(service, key)} if hasattr(service, key) else {})
         found = runtime.cloud_device(service, device, options.fractional_gates)
         return make(name, found, options, False, service, **made)
     if device == "aer":
@@ -34,6 +32,15 @@ def ibm_backend(name: str, given: dict[str, object]) -> IBMBackend:
     account = runtime.service(runtime.near_local(device))
     found = runtime.cloud_device(account, device, options.fractional_gates)
     return make(name, found, options, False, account, **made)
+
+
+def _client(given: dict[str, object], service: object) -> dict[str, Any]:
+    """What stands for parts of the client, of the options or of a service of one's own."""
+    names = ("new_sampler", "new_estimator", "new_batch")
+    made = {key: given.pop(key) for key in names if key in given}
+    made.update({key: getattr(service, key) for key in names if hasattr(service, key)})
+    # who brings primitives says how their jobs are batched, or they are not
+    return {"new_batch": None, **made} if made else made
 
 
 def from_device(device: BackendV2, given: dict[str, object]) -> IBMBackend:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qiskit.providers import BackendV2, Options
 from qiskit.transpiler import Target
-from qiskit_ibm_runtime import QiskitRuntimeService, fake_provider
+from qiskit_ibm_runtime import Batch, QiskitRuntimeService, fake_provider
 from qiskit_ibm_runtime.executor_estimator import Estimator
 from qiskit_ibm_runtime.executor_sampler import Sampler
 from qiskit_ibm_runtime.fake_provider.fake_backend import FakeBackendV2
@@ -271,20 +271,30 @@ def cloud_device(account: QiskitRuntimeService, name: str, fractional: bool) -> 
     raise BackendError(f"Argument `backend` must be a device that this account can use now, but is {name}.")
 
 
-def sampler(device: BackendV2, options: DeviceOptions, tag: str | None, seed: int | None) -> Sampler:
-    """The client-side V2 sampler for a device (or a simulator: local mode) with the options asked for."""
-    out = Sampler(mode=device)
+def batch(device: BackendV2) -> Batch:
+    """A batch of jobs on a device, open until it is closed.
+
+    It ends by itself at the service's own limit, the longest that there is: at a shorter one the jobs that still wait would fail.
+    """
+    return Batch(backend=device)
+
+
+def sampler(mode: BackendV2 | Batch, options: DeviceOptions, tag: str | None, seed: int | None) -> Sampler:
+    """The client-side V2 sampler for a device (or a simulator: local mode), or a batch of it, with the options asked for."""
+    out = Sampler(mode=mode)
     _set(out.options, options, tag, seed)
     return out
 
 
-def estimator(device: BackendV2, options: DeviceOptions, tag: str | None, seed: int | None, shots: int) -> Estimator:
+def estimator(
+    mode: BackendV2 | Batch, options: DeviceOptions, tag: str | None, seed: int | None, shots: int
+) -> Estimator:
     """The client-side V2 estimator: its own zero-noise extrapolation, and TREX where readout is to be mitigated.
 
     Two-qubit gates are folded by the noise factors of ``options.zne``; ``"exponential"`` falls back to a line where it does not
     fit. ``shots`` are taken in each measurement basis and at each noise factor. Local mode does all of this too.
     """
-    out = Estimator(mode=device)
+    out = Estimator(mode=mode)
     chosen = out.options
     _set(chosen, options, tag, seed)
     chosen.resilience_level = 0

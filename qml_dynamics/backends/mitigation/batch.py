@@ -71,11 +71,6 @@ def programs(
     return out
 
 
-def extra_circuits(options: DeviceOptions) -> tuple[int, int]:
-    """Programs for each circuit, and programs for each job beside them."""
-    return len(options.scales), 2 if options.readout_mitigation == "calibrated" else 0
-
-
 def reduced(outcomes: Sequence[Counts], roles: Sequence[Role], options: DeviceOptions) -> list[Counts]:
     """The counts of each circuit, readout undone and noise extrapolated where asked for.
 

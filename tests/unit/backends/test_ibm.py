@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.primitives import StatevectorSampler
+from qiskit.quantum_info import SparsePauliOp, Statevector
+from qiskit_ibm_runtime import Batch
 
 import qml_dynamics as qd
-from qml_dynamics.backends.base import JobBackend
+from qml_dynamics.backends.base import Asked, JobBackend, capabilities
 from qml_dynamics.backends.conformance.contract import random_circuit
+from qml_dynamics.backends.ibm import device as ibm
+from qml_dynamics.backends.ibm import runtime
 from qml_dynamics.backends.ibm.runtime import fake_device
+from qml_dynamics.model.pauli import pauli_sum
 
 CIRCUITS = [random_circuit(3, 1, 1), random_circuit(3, 1, 2)]
 TOKEN = "pLaNtEd-0123456789abcdefghijklmnopqrstuvwxyzAB"
@@ -188,3 +193,93 @@ def test_a_job_submitted_without_mitigation_cannot_be_mitigated_later() -> None:
 def test_too_many_shots_for_the_device() -> None:
     with pytest.raises(qd.BackendError, match="at most 100000"):
         cloud(Cloud()).submit(CIRCUITS, 200_000, [1, 2], "t")
+
+
+class Kept:
+    """The client's own batch and primitives, in local mode; their jobs are kept by id, as a service keeps them."""
+
+    new_batch = staticmethod(runtime.batch)
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+        self.modes: list[Any] = []
+
+    def backend(self, name: str, use_fractional_gates: bool | None = None) -> Any:
+        return fake_device("fake_manila")
+
+    def job(self, job_id: str) -> Any:
+        return self.kept[job_id]
+
+    def new_sampler(self, mode: Any, options: Any, tag: str, seed: int | None) -> Any:
+        made = runtime.sampler(mode, options, tag, 5)
+        self.modes.append(made.mode)
+        return SimpleNamespace(run=lambda pubs, shots: self._keep(made.run(pubs, shots=shots)))
+
+    def new_estimator(self, mode: Any, options: Any, tag: str, seed: int | None, shots: int) -> Any:
+        made = runtime.estimator(mode, options, tag, 5, shots)
+        self.modes.append(made.mode)
+        return SimpleNamespace(run=lambda pubs: self._keep(made.run(pubs)))
+
+    def _keep(self, job: Any) -> Any:
+        self.kept[job.job_id()] = job
+        return job
+
+
+def test_several_jobs_run_in_one_batch_of_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of sampler and estimator; one job runs in none, and gives the same."""
+    service = Kept()
+    device = cloud(service, zne=(1, 3))  # type: ignore[arg-type]
+    monkeypatch.setattr(ibm.IBMBackend, "max_circuits", 1)
+    outcomes = device.sample(CIRCUITS, 2000, [1, 2])
+    first, second = service.modes
+    assert isinstance(first, Batch)
+    assert first is second
+    assert first.backend() == fake_device("fake_manila").name
+    for counts, ideal in zip(outcomes, qd.backend("statevector").probabilities(CIRCUITS)):
+        assert 0.5 * np.abs(counts.histogram(8) - ideal).sum() < 0.2
+        assert ideal.max() > 0.2
+    (alone,) = device.sample(CIRCUITS[:1], 2000, [1])
+    assert service.modes[2] is None
+    np.testing.assert_array_equal(alone.count, outcomes[0].count)
+    operator = SparsePauliOp("ZIZ")
+    asked = [Asked(circuit, (pauli_sum(operator),)) for circuit in CIRCUITS]
+    answers = device.estimate(asked, 500, [1, 2])
+    assert isinstance(service.modes[3], Batch)
+    assert service.modes[3] is service.modes[4] is not first
+    for answer, circuit in zip(answers, CIRCUITS):
+        exact = float(np.real(Statevector(circuit).expectation_value(operator)))
+        assert abs(answer.value[0] - exact) < 0.1 + 5 * answer.stderr[0]
+
+
+def test_who_brings_primitives_says_how_jobs_are_batched() -> None:
+    """Local jobs are in none."""
+    assert capabilities(cloud(Kept())).vendor_batches  # type: ignore[arg-type]
+    for device in (cloud(Cloud()), qd.backend("ibm:fake_manila")):
+        assert not capabilities(device).vendor_batches
+        with pytest.raises(qd.BackendError, match="must schedule jobs in batches, but ibm"):
+            device.open_batch()
+
+
+@pytest.mark.parametrize("shots", [10, 33_000, 33_334, 40_000, 99_999, 4_000_000])
+@pytest.mark.parametrize("options", [{}, {"zne": (1, 3)}, {"zne": (1, 3, 5), "readout_mitigation": "calibrated"}])
+def test_a_job_is_filled_up_to_the_limits_and_no_further(options: dict[str, Any], shots: int) -> None:
+    """Copies at every noise scale and two calibrations: at most 300 programs, and ten million executions."""
+    device = cloud(Cloud(), **options)
+    each, beside = device.options.programs
+    room, most = capabilities(device).room(shots), min(300, 10_000_000 // shots)
+    assert room is not None
+    assert room >= 1
+    if most >= each + beside:
+        assert room * each + beside <= most < (room + 1) * each + beside + each  # calibrations count as whole circuits
+    if not beside and most >= each:
+        assert (room + 1) * each > most
+
+
+def test_many_shots_take_more_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ibm, "MAX_EXECUTIONS", 1000)
+    device = qd.backend("ibm:aer")
+    with pytest.raises(qd.BackendError, match="below 1,000 executions"):
+        device.submit(CIRCUITS, 600, [1, 2], "t")  # type: ignore[attr-defined]
+    assert [counts.shots for counts in device.sample(CIRCUITS, 600, [1, 2])] == [600, 600]
+    with pytest.raises(qd.BackendError, match="below 1,000 executions"):
+        device.sample(CIRCUITS, 1001, [1, 2])
