@@ -133,8 +133,14 @@ notebooks: $(STAMP)
 
 # Ours beside peers, written to benchmarks/RESULTS.md and RESULTS.json: under thirty minutes; BENCH=--quick takes under three.
 BENCH ?= --full
+# NWQLib needs Python 3.12 and newer packages than others allow: it has an environment of its own, and circuits come over as OpenQASM 3.
+NWQLIB := nwqlib[aer]==1.0.3.post2
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
+	python="$$("$(PYTHON)" -m tools.interpreters python3.12 2>/dev/null)" \
+	  && { test -x .venv-nwqlib/bin/python || "$$python" -m venv .venv-nwqlib; } \
+	  && .venv-nwqlib/bin/python -m pip install --quiet --no-compile "$(NWQLIB)" \
+	  || echo "NWQLib is not installed: its stored numbers are shown"
 	$(BIN)/python -m benchmarks $(BENCH)
 
 # Wheel and sdist, checked as a stranger would meet them. Before a release: `make test-all docs coverage dist`.

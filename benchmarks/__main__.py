@@ -1,6 +1,6 @@
 """Run the benchmarks that are named on the command line, or all of them; `--quick` and `--full` write the table RESULTS.md.
 
-The quick form takes one to two CPU minutes, the full one up to thirty.
+The quick form is meant for less than three CPU minutes, the full one for less than thirty.
 """
 
 from __future__ import annotations

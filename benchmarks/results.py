@@ -41,6 +41,7 @@ class Row:
         quick, full: the sizes of either form.
         unit: ``"s"``, or what is counted.
         own: whether ours stands beside itself, to show what an option costs: then nobody wins.
+        note: what else is to be said of the numbers at a size, once they are known.
     """
 
     work: str
@@ -50,6 +51,7 @@ class Row:
     full: tuple[int, ...]
     unit: str = "s"
     own: bool = False
+    note: Callable[[int], str] = lambda qubits: ""
 
     @property
     def timed(self) -> bool:
@@ -64,6 +66,7 @@ class Result:
     qubits: int
     ours: float
     peer: float
+    note: str = ""
 
     @property
     def ratio(self) -> float:
@@ -98,10 +101,10 @@ def measured(row: Row, sizes: Sequence[int]) -> Table:
         try:
             ours, peer = row.make(qubits)
         except ImportError as error:
-            table.missing = f"{error.name or error} is not installed"
+            table.missing = f"{error.name or error} is not installed; `make bench` installs it"
             break
         pair = medians(ours, peer) if row.timed else (float(ours()), float(peer()))  # type: ignore[arg-type]
-        table.results.append(Result(qubits, *pair))
+        table.results.append(Result(qubits, *pair, row.note(qubits)))
     return table
 
 
@@ -126,6 +129,11 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def spent() -> float:
+    """CPU seconds of this process and of the children that have ended."""
+    return sum(os.times()[:4])
 
 
 def number(value: float, unit: str) -> str:
@@ -160,6 +168,7 @@ def lines(tables: Sequence[Table], command: str, seconds: float) -> Iterator[str
         for k, result in enumerate(table.results):
             mine, theirs = (number(value, table.unit) for value in (result.ours, result.peer))
             word = "**the peer wins**" if result.ratio < 1 and not table.own else ""
+            word = "; ".join(part for part in (word, result.note) if part)
             last = told if k == len(table.results) - 1 else ""
             cells = (
                 table.work,
@@ -181,12 +190,12 @@ def write(quick: bool, rows: Sequence[Row], folder: Path = HERE, say: Callable[[
     if any(os.environ.get(name) != "1" for name in ONE_THREAD[:2]):
         say(f"numbers of one thread need {' and '.join(ONE_THREAD[:2])} to be 1 before Python starts")
     command = f"python -m benchmarks {'--quick' if quick else '--full'}"
-    start, tables = time.process_time(), []
+    start, tables = spent(), []
     for row in rows:
         tables.append(measured(row, row.quick if quick else row.full))
         say(f"{row.work}: " + ", ".join(f"{r.qubits}: {r.ratio:.2f}" for r in tables[-1].results) + tables[-1].missing)
         sys.stdout.flush()
-    text = "\n".join(lines(tables, command, time.process_time() - start)) + "\n"
+    text = "\n".join(lines(tables, command, spent() - start)) + "\n"
     data = {"command": command, "machine": machine(), "versions": versions(), "tables": []}
     for table in tables:
         results = [{**asdict(r), "ratio": r.ratio, "peer_wins": r.ratio < 1 and not table.own} for r in table.results]

@@ -13,7 +13,7 @@ from qml_dynamics.methods import chebyshev
 from qml_dynamics.model.hamiltonians import LearningHamiltonian
 from qml_dynamics.model.schedules import Constant
 
-from . import bench_operators
+from . import bench_operators, peers
 from .bench_circuits import double_well, more, pauli_step
 from .bench_variational import DT, RIDGE, ising
 from .results import Pair, Row
@@ -207,4 +207,5 @@ ROWS = (
     Row("anneal, 20 stages, imaginary clock", "Chebyshev's series a stage", stages, (10,), (10, 11, 12)),
     Row("a Strang step of the double well", "Pauli sum, Suzuki 2", well_gates, (5, 6, 7), (6, 8, 10), "CX"),
     Row("10 Strang steps, Ising chain", "best of Qiskit's three ways", chain_gates, (6, 10), (6, 10, 20), "CX"),
+    *peers.ROWS,
 )

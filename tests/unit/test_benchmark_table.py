@@ -26,7 +26,7 @@ def absent(qubits: int) -> Pair:
 
 ROWS = (
     Row("product", "200 of them", matrix_product, (3, 4), (5,)),
-    Row("gates", "square", gates, (3, 5, 7), (2,), "CX"),
+    Row("gates", "square", gates, (3, 5, 7), (2,), "CX", note=lambda qubits: "of old" if qubits == 7 else ""),
     Row("missing", "nothing", absent, (3,), (3,)),
     Row("itself", "twice", gates, (6,), (6,), "CX", own=True),
 )
@@ -56,8 +56,10 @@ def test_the_table_says_machine_versions_command_growth_and_who_wins(tmp_path: P
     assert 0 < counted["growth"]["peer"] < 1
     assert text.count("**the peer wins**") == 2
     assert "1.00;" in text
-    assert missing["missing"] == "nothing_of_the_kind is not installed"
-    assert "nothing_of_the_kind is not installed" in text
+    assert missing["missing"] == "nothing_of_the_kind is not installed; `make bench` installs it"
+    assert missing["missing"] in text
+    assert text.count("| **the peer wins**; of old |") == 1  # 128 against 49; 32 against 25 has no note
+    assert [r["note"] for r in counted["results"]] == ["", "", "of old"]
     assert len([line for line in said if line.startswith(("product", "gates", "missing"))]) == 3
 
 
