@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 
 _ENTRY, _DRIVEN = 84, 96  # bytes an entry of H: eigenvectors, or the exponential of a step beside what it is made from
+_NOISE = 1e-14  # of the overlap of a unit wave with a level: less is the rounding of eigenvectors
+_DECIDES = 1e-6  # of the weight of a wave
+
+
+class OverlapWarning(UserWarning):
+    """A wave in imaginary time that grew from overlaps with low levels which rounding does not tell from 0."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +105,26 @@ def _constant(
         if problem.clock == "real":
             wave, log = modes @ (np.exp(-1j * energies * amount) * parts), 0.0
         else:
-            exponents = -energies * amount
+            held = np.flatnonzero(parts)  # a level without any overlap may lie so low that the rest would underflow
+            exponents = -energies[held] * amount
             top = float(exponents.max())
-            wave = modes @ (np.exp(exponents - top) * parts)
+            grown = np.exp(exponents - top) * parts[held]
+            _warn_of_noise(grown, parts[held], t)
+            wave = modes[:, held] @ grown
             log = float(np.log(np.linalg.norm(wave)) + top)
         on_step(i + 1, len(saves))
         yield t, (wave / np.linalg.norm(wave)).reshape(psi.shape), log
+
+
+def _warn_of_noise(grown: np.ndarray, parts: np.ndarray, t: float) -> None:
+    """Say so where overlaps that are rounding hold more than a millionth of the weight: a start in a symmetry's sector stays in it."""
+    noise = np.linalg.norm(grown[np.abs(parts) < _NOISE])
+    if noise**2 > _DECIDES * np.linalg.norm(grown) ** 2:
+        text = (
+            f"The wave at t = {t:g} grew from overlaps with low levels below {_NOISE:g} at the start, which may be 0: "
+            "Krylov() keeps a start in the sector of its symmetry."
+        )
+        warnings.warn(text, OverlapWarning, stacklevel=2)
 
 
 def _driven(

@@ -133,7 +133,7 @@ def _blamed(job: Job) -> str:
     """The argument that is farthest from 1 on the way of a wave."""
     problem, h = job.problem, job.h
     sizes = {"duration": problem.duration}
-    for name in ("diffusion", "strength"):
+    for name in ("diffusion", "strength") if isinstance(h, LearningHamiltonian) else ("strength",):
         schedule = getattr(problem, name)
         sizes[name] = max(_size(schedule.value(t, problem.duration)) for t in (0.0, problem.duration))
     if isinstance(h, LearningHamiltonian):

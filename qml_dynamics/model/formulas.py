@@ -20,7 +20,7 @@ import numpy as np
 from ..base.arguments import checks_arguments
 from ..base.errors import MethodError, describe, one_of
 from ..base.printing import printed_briefly
-from .drives import between
+from . import drives
 from .schedules import Schedule
 
 
@@ -271,7 +271,7 @@ def _plain_factors(
     done, dt = 0.0, t1 - t0
     for substep in formula.substeps:
         a, b = t0 + done * dt, t0 + (done + substep) * dt
-        kinetic, potential = between(diffusion, a, b, duration), between(strength, a, b, duration)
+        kinetic, potential = drives.between(diffusion, a, b, duration), drives.between(strength, a, b, duration)
         for kind, fraction in formula.base:
             yield Factor(kind, fraction * (kinetic if kind == "K" else potential))
         done += substep
@@ -296,7 +296,7 @@ def _riding_factors(
         if kind == "K":
             a, b = float(nodes[reached]), float(nodes[reached + 1])
             reached += 1
-            yield Factor("K", between(diffusion, a, b, duration))
+            yield Factor("K", drives.between(diffusion, a, b, duration))
         else:
             yield Factor("V", fraction * (dt * values[reached] + missed))
 
