@@ -37,7 +37,7 @@ def modules() -> set[str]:
     """Every file of the package, as it must stand in wheel and sdist."""
     found = {path.relative_to(ROOT).as_posix() for path in (ROOT / "qml_dynamics").rglob("*.py")}
     samples = {path.relative_to(ROOT).as_posix() for path in (ROOT / "qml_dynamics/runs/samples").iterdir()}
-    return found | samples | {"qml_dynamics/py.typed"}
+    return found | samples | {"qml_dynamics/py.typed", "qml_dynamics/runs/problem_file/problem.schema.json"}
 
 
 def check_wheel(path: Path) -> None:

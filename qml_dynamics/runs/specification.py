@@ -151,6 +151,8 @@ def read_json(folder: Path) -> dict[str, Any]:
     path = folder / RUN
     if not path.is_file():
         what = f"holds no {RUN}" if folder.is_dir() else "is not a folder"
+        if (folder / "problem.toml").is_file():  # of another command
+            what += "; what `run`, `anneal` or another command keeps goes on when the same command is given again"
         raise ProblemError(f"Argument `folder` must be a run folder, but {folder} {what}.")
     with reading(f"Argument `folder` must be a run folder, but {path} is damaged"):
         data: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))

@@ -31,7 +31,10 @@ VERBS = [open_run, status, fetch, resume, cancel]
 def test_not_a_run(tmp_path: Path, verb: Any) -> None:
     with pytest.raises(ProblemError, match=r"must be a run folder, but .* is not a folder"):
         verb(tmp_path / "nowhere")
-    with pytest.raises(ProblemError, match=r"holds no run\.json"):
+    with pytest.raises(ProblemError, match=r"holds no run\.json\.$"):
+        verb(tmp_path)
+    (tmp_path / "problem.toml").touch()  # as `run --out` leaves it
+    with pytest.raises(ProblemError, match=r"holds no run\.json; .* goes on when the same command is given again"):
         verb(tmp_path)
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(ProblemError, match="damaged"):

@@ -17,7 +17,7 @@ from qml_dynamics.base.registry import EXAMPLES, METHODS
 from qml_dynamics.cli import main
 from qml_dynamics.model.objectives.registry import NAMED
 from qml_dynamics.runs.problem_file import problem_from_spec
-from qml_dynamics.runs.problem_file.editors import LINE, NAME
+from qml_dynamics.runs.problem_file.editors import LINE, NAME, STORED, made
 
 ROOT = Path(qd.__file__).parents[1]
 PROBLEM: dict[str, Any] = {
@@ -138,6 +138,12 @@ def test_losses_know_their_parameters(name: str, validator: Draft202012Validator
     assert problem_from_spec({k: v for k, v in stated.items() if k not in ("method", "backend")}).domain.size > 1
     stated["objective"] = {"name": name, "params": {"unit_box": True}}
     assert validator.is_valid(stated)
+
+
+def test_the_stored_schema_is_that_of_today() -> None:
+    """Commands write it as it stands in the package: `python -m tools.pages` brings it up to date."""
+    assert json.loads(STORED.read_text(encoding="utf-8")) == qd.schema()
+    assert STORED.read_bytes() == made()
 
 
 def test_new_files_name_their_schema(

@@ -1,10 +1,12 @@
-"""Writes the made pages that stand in the repository, and the made tables of others: ``python -m tools.pages``."""
+"""Writes the made pages that stand in the repository, the made tables of others and the stored schema: ``python -m tools.pages``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from pathlib import Path
+
+from qml_dynamics.runs.problem_file import editors
 
 from . import choosing, problem_files
 
@@ -31,6 +33,7 @@ def _between(name: str) -> re.Pattern[str]:
 
 def write() -> None:
     """Write them all."""
+    editors.STORED.write_bytes(editors.made())
     (DOCS / "problem_files.md").write_text(problem_files.page(), encoding="utf-8")
     for (page, name), make in TABLES.items():
         path, made = DOCS / page, make()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ...base.entry_points import GROUPS, offered
 from .files import write_bytes
 
 NAME = "problem.schema.json"
 LINE = f"#:schema ./{NAME}"
+STORED = Path(__file__).with_name(NAME)  # as it is where no other package offers anything: making it loads every method
 _MARK = b"#:schema "
 TITLE = "A problem of qml-dynamics"
 
@@ -22,14 +24,19 @@ def top_line(above: int = 0) -> str:
     return f"#:schema {'../' * above or './'}{NAME}\n\n"
 
 
-def put_schema(folder: Path) -> None:
-    """Write the schema into a folder; a file of that name which is another one stays as it is."""
+def made() -> bytes:
+    """The schema as this installation knows methods and schedules, on one line."""
     from .json_schema import schema  # the options of every method
 
+    return json.dumps(schema(), separators=(",", ":")).encode() + b"\n"
+
+
+def put_schema(folder: Path) -> None:
+    """Write the schema into a folder; a file of that name which is another one stays as it is."""
     target = folder / NAME
     if target.is_file() and TITLE.encode() not in target.read_bytes():
         return
-    text = json.dumps(schema(), separators=(",", ":")).encode() + b"\n"
+    text = made() if any(map(offered, GROUPS)) else STORED.read_bytes()
     if not target.is_file() or target.read_bytes() != text:
         write_bytes(target, text)
 
