@@ -29,6 +29,7 @@ from .aer_outcomes import logical, places, with_readout
 from .aer_trains import trains
 from .alike import distinct
 from .base import Capabilities, OnStep, Seeding, check_circuits
+from .branches import Branch, sample_along
 from .failures import told
 from .midway import flagged
 
@@ -69,7 +70,8 @@ class AerBackend:
         device: of a number of qubits, the noise model, the target and the physical qubits of a part of a device that has
             as many; it takes the place of ``noise_model``.
         gates: whether amplitudes are made gate by gate; else runs of gates that are diagonal as a whole are one instruction of
-            Aer, which is faster and the same to rounding. Samples, noise and the circuits that are told are gates always.
+            Aer, which is faster and the same to rounding. Samples, noise and the circuits that are told are gates always, but that
+            samples of circuits which begin alike come from amplitudes.
         truncation: squared Schmidt coefficients that each cut of a matrix product state may leave out, where waves are too wide for
             tables.
     """
@@ -124,6 +126,7 @@ class AerBackend:
             entry=_ENTRY // (1 if self.precision == "double" else 2),
             density=None if self.method == "density_matrix" else _DENSITY_QUBITS if self.noisy and auto else 0,
             trains=self.method == "matrix_product_state" and not self.noisy,
+            branches=self.exact,
         )
 
     def _noise(self, num_qubits: int) -> NoiseModel | None:
@@ -193,15 +196,25 @@ class AerBackend:
 
     def states(self, pieces: Sequence[QuantumCircuit], on_step: OnStep) -> Iterator[np.ndarray]:
         """The amplitudes after each of consecutive circuits, in one pass; long ones in chunks, for progress."""
+        return self._onward(pieces, None, on_step)
+
+    def _onward(
+        self, pieces: Sequence[QuantumCircuit], state: np.ndarray | None, on_step: OnStep = lambda done, total: None
+    ) -> Iterator[np.ndarray]:
+        """The same from a wave on; None: all qubits in 0."""
         if not self.exact:
             raise BackendError(
                 f"Argument `backend` must be a noiseless statevector for amplitudes, but is {self.name}."
             )
         simulator = self._simulator(pieces[0].num_qubits)
-        fused = Diagonals().fused
-        pieces = [p if self.gates else fused(p) for p in (self.compiled(piece) for piece in pieces)]
+        fused, ready = Diagonals().fused, {}
+        for key, piece in {
+            id(piece): piece for piece in pieces
+        }.items():  # equal ones between saved times are one object
+            ready[key] = self.compiled(piece) if self.gates else fused(self.compiled(piece))
+        pieces = [ready[id(piece)] for piece in pieces]
         total, done = sum(len(piece.data) for piece in pieces), 0
-        batch, state = Batch(pieces[0].num_qubits), None
+        batch = Batch(pieces[0].num_qubits)
         for piece in pieces:
             for part in parts(piece):
                 batch.add(part)
@@ -250,6 +263,10 @@ class AerBackend:
             outcomes, weights = self._outcomes(circuit, shots, seed)
             out.append(merged_counts(outcomes, weights))
         return out
+
+    def sample_branches(self, branches: Sequence[Branch], shots: int, seeds: Sequence[int]) -> list[Counts]:
+        """As :meth:`sample`, of circuits that begin alike: what they share is run once."""
+        return sample_along(self, self._onward, branches, shots, seeds)
 
     def sample_midway(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """``shots`` outcomes of circuits that measure and reset on the way; see ``MidwayBackend``."""

@@ -7,7 +7,7 @@ wherever its compiler has put the qubits.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import getattr_static
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias, Union, get_args, runtime_checkable
 
@@ -177,6 +177,8 @@ class Capabilities:
         trains: it has ``trains(pieces)``: the waves after each of consecutive circuits as cores of shape ``(left, 2, right)``, that of
             qubit 0 first, where they are too wide for tables.
         vendor_batches: it has ``open_batch()``: its vendor schedules jobs together that are sent as one batch.
+        branches: it has ``sample_branches(branches, shots, seeds)``: samples of circuits that begin alike, in one pass; of a wrapper
+            only where it has that verb itself.
         seconds, reason, usage, transient: it has the verb of that name: ``seconds(circuits, shots)``, what a job will be charged;
             ``reason(job_id)``, why it failed; ``usage(job_id)``, seconds charged; ``transient(error)``, whether an error may pass.
         max_circuits: most circuits in one job; None where there are no jobs.
@@ -229,6 +231,7 @@ class Capabilities:
     entry: int = 0
     density: int | None = 0
     trains: bool = False
+    branches: bool = False
     placeholders: bool = False
     vendor_batches: bool = False
 
@@ -265,7 +268,7 @@ class Capabilities:
 _FLAGS = (
     *("exact", "noisy", "midway", "estimates", "estimates_exactly", "estimates_losses", "jobs", "local", "mitigates"),
     *("on_device", "binds", "seconds", "reason", "usage", "transient", "by_object", "trains", "placeholders"),
-    "vendor_batches",
+    *("vendor_batches", "branches"),
 )
 _LIMITS = ("max_circuits", "max_executions", "most_qubits")
 _MOST = 10**18  # of any limit
@@ -279,6 +282,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "on_device": ("programs",),
     "binds": ("probabilities_bound", "draws_exactly"),
     "vendor_batches": ("open_batch",),
+    "branches": ("sample_branches",),
     **{name: (name,) for name in ("trains", "seconds", "reason", "usage", "transient")},
 }
 # flags that are read off the verbs of a backend which states no capabilities
@@ -304,13 +308,19 @@ def capabilities(backend: Backend) -> Capabilities:
     (True, False, 'circuit')
     """
     if getattr_static(backend, "capabilities", None) is None:
-        return _from_attributes(backend)
+        found = _from_attributes(backend)
+        return replace(found, branches=found.branches and _branches(backend))
     stated = getattr(backend, "capabilities")  # noqa: B009 - no part of the protocol
     if not isinstance(stated, Capabilities):
         raise BackendError(
             f"Argument `backend` must state its capabilities as a Capabilities object, but those of {backend.name} are {stated!r}."
         )
-    return stated
+    return replace(stated, branches=False) if stated.branches and not _branches(backend) else stated
+
+
+def _branches(backend: Backend) -> bool:
+    """Whether the verb is its own: that of a backend inside would pass by the ``sample`` of a wrapper."""
+    return getattr_static(backend, "sample_branches", None) is not None
 
 
 def _from_attributes(backend: Backend) -> Capabilities:

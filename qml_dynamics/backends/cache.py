@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..base.errors import BackendError
 from ..results.journal import Scope
 from ..results.trajectory import Counts
 from .base import Asked, Backend, EstimatingBackend, Expected, OnStep, capabilities
+from .branches import Branch, BranchingBackend
 from .midway import MidwayBackend
 from .wrapper import Forwarding
 
@@ -49,6 +50,11 @@ class Cached(Forwarding):
         verb = cast(MidwayBackend, self.inner).sample_midway
         return self._counts("sample_midway", circuits, shots, seeds, verb)
 
+    def sample_branches(self, branches: Sequence[Branch], shots: int, seeds: Sequence[int]) -> list[Counts]:
+        """As :meth:`sample`."""
+        verb = cast(BranchingBackend, self.inner).sample_branches
+        return self._counts("sample_branches", branches, shots, seeds, verb)
+
     def estimate(self, asked: Sequence[Asked], shots: int, seeds: Sequence[int]) -> list[Expected]:
         """As :meth:`sample`, of operators."""
 
@@ -79,10 +85,10 @@ class Cached(Forwarding):
     def _counts(
         self,
         verb: str,
-        circuits: Sequence[QuantumCircuit],
+        circuits: Sequence[Any],
         shots: int,
         seeds: Sequence[int],
-        run: Callable[[Sequence[QuantumCircuit], int, Sequence[int]], list[Counts]],
+        run: Callable[[Sequence[Any], int, Sequence[int]], list[Counts]],
     ) -> list[Counts]:
         def ask() -> Answers:
             """Run on the backend: one pair (outcomes as integers, how often each came) for each circuit."""
@@ -93,7 +99,7 @@ class Cached(Forwarding):
     def _kept(
         self,
         verb: str,
-        items: Sequence[QuantumCircuit] | Sequence[Asked],
+        items: Sequence[QuantumCircuit] | Sequence[Asked] | Sequence[Branch],
         shots: int | None,
         seeds: Sequence[int],
         ask: Callable[[], Answers],
@@ -127,7 +133,12 @@ class Cached(Forwarding):
         self.scope.treasure()
 
 
-def _mark(verb: str, items: Sequence[QuantumCircuit] | Sequence[Asked], shots: int | None, seeds: Sequence[int]) -> str:
+def _mark(
+    verb: str,
+    items: Sequence[QuantumCircuit] | Sequence[Asked] | Sequence[Branch],
+    shots: int | None,
+    seeds: Sequence[int],
+) -> str:
     """What a later question has in common with this one where it is the same: every gate, to the bit."""
     from .records import record  # which loads Qiskit
 

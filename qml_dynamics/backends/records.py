@@ -12,8 +12,8 @@ import io
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any
+from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,14 +23,15 @@ from qiskit.circuit import Gate, Instruction
 from ..base.archive import checked, nonnegative, read_npz, reading
 from ..base.errors import BackendError, SynthesisChangedWarning
 from .base import Asked
+from .branch_records import columns, rows_of
+from .branches import Branch
 from .circuit_steps import Step, walk
+from .gatewise import SUMS, digest, frame_of, gatewise, largest, weighted
 from .meaning import DRAWS, PROBES, QUBITS, SAME, Segment, bound, narrow, random_state, segments_of, states_of
 
-_SUMS = 2
 _WORK = 5.0e7  # amplitudes times gates of one record: a second or two
 _AT_ONCE = 1 << 14  # amplitudes of circuits that are looked at together
 _NONE = -1
-_SHORT = 1024  # numbers of a circuit whose weights are kept
 _NUMBERS = ("sums", "size", "overlaps", "length")
 _DAMAGED = "The stored record of the circuits is damaged"
 
@@ -76,7 +77,7 @@ class Record:
             return Record(
                 gates,
                 frames,
-                checked(arrays, "sums", "f", (many, 2 * _SUMS)),
+                checked(arrays, "sums", "f", (many, 2 * SUMS)),
                 checked(arrays, "size", "f", (many,)),
                 checked(arrays, "overlaps", "c", (int(np.maximum(length, 0).sum()),)),
                 length,
@@ -120,7 +121,7 @@ class Record:
         parts = np.array(data["overlaps"], dtype=float).reshape(-1, 2)
         kinds: dict[str, Any] = {"marks": "U64", "index": np.int64, "sums": float, "size": float, "length": np.int64}
         arrays = {name: np.array(data[name], dtype=kind) for name, kind in kinds.items()}
-        shapes = {"marks": (-1, 2), "sums": (-1, 2 * _SUMS)}
+        shapes = {"marks": (-1, 2), "sums": (-1, 2 * SUMS)}
         arrays |= {name: arrays[name].reshape(shape) for name, shape in shapes.items()}
         return Record.from_arrays({**arrays, "overlaps": parts[:, 0] + 1j * parts[:, 1]})
 
@@ -136,11 +137,14 @@ class Record:
         return Record.from_arrays(read_npz(data, _DAMAGED, BackendError))
 
 
-def record(items: Sequence[QuantumCircuit] | Sequence[Asked], overlaps: bool = True) -> Record:
+Items = Sequence[QuantumCircuit] | Sequence[Asked] | Sequence[Branch]
+
+
+def record(items: Items, overlaps: bool = True) -> Record:
     """The record of circuits without free parameters, or of the circuits and operators of :class:`~.base.Asked`.
 
     Args:
-        items: the circuits.
+        items: the circuits; branches of a path are read along it, each gate once.
         overlaps: also what they do, for circuits on at most 14 qubits, as long as all of it takes a second or two.
 
     >>> circuit = QuantumCircuit(2)
@@ -149,6 +153,11 @@ def record(items: Sequence[QuantumCircuit] | Sequence[Asked], overlaps: bool = T
     >>> same_circuits(known, [circuit]), same_circuits(known, [circuit.inverse()])
     (None, 0)
     """
+    if items and all(isinstance(item, Branch) for item in items):
+        rows_along = rows_of(cast(Sequence[Branch], items), _WORK if overlaps else 0.0)
+        return Record(
+            tuple(row.gates for row in rows_along), tuple(row.frame for row in rows_along), *columns(rows_along)
+        )
     gates, frames, sums, size = [], [], [], []
     alike: dict[str, dict[int, _Alike]] = {}
     first: dict[
@@ -158,12 +167,12 @@ def record(items: Sequence[QuantumCircuit] | Sequence[Asked], overlaps: bool = T
     left = _WORK if overlaps else 0.0
     for place, item in enumerate(items):
         steps = list(walk(_circuit(item)))
-        words, numbers = _gatewise(steps)
+        words, numbers = gatewise(steps)
         frame, values = _frame(item, steps)
-        gates.append(_digest(words))
-        frames.append(_digest(frame))
-        sums.append([*_weighted(numbers), *_weighted(values)])
-        size.append(max(_largest(numbers), _largest(values)))
+        gates.append(digest(words))
+        frames.append(digest(frame))
+        sums.append([*weighted(numbers), *weighted(values)])
+        size.append(max(largest(numbers), largest(values)))
         if not overlaps:
             continue
         n = _circuit(item).num_qubits
@@ -180,7 +189,7 @@ def record(items: Sequence[QuantumCircuit] | Sequence[Asked], overlaps: bool = T
     return Record(
         tuple(gates),
         tuple(frames),
-        np.array(sums).reshape(-1, 2 * _SUMS),
+        np.array(sums).reshape(-1, 2 * SUMS),
         np.array(size),
         flat,
         np.array(length, dtype=np.int64),
@@ -213,9 +222,7 @@ class _Alike:
             yield from zip(self.places[first : first + at_once], rows)
 
 
-def same_circuits(
-    known: Record, items: Sequence[QuantumCircuit] | Sequence[Asked], what: str = "circuit"
-) -> int | None:
+def same_circuits(known: Record, items: Items, what: str = "circuit") -> int | None:
     """The number of the first circuit that does something else than the recorded one; None where all do the same.
 
     Warns:
@@ -268,68 +275,18 @@ def _drawn(circuit: QuantumCircuit) -> list[QuantumCircuit]:
     return found
 
 
-def _circuit(item: QuantumCircuit | Asked) -> QuantumCircuit:
-    return item.circuit if isinstance(item, Asked) else item
+def _circuit(item: QuantumCircuit | Asked | Branch) -> QuantumCircuit:
+    return item.circuit if isinstance(item, (Asked, Branch)) else item
 
 
-def _digest(words: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()
-
-
-def _words(step: Step) -> str:
-    return _line(step.name, step.qubits, step.clbits, step.words, len(step.numbers))
-
-
-@lru_cache(maxsize=4096)
-def _line(name: str, qubits: tuple[int, ...], clbits: tuple[int, ...], words: tuple[str, ...], numbers: int) -> str:
-    return f"{name} {qubits} {clbits} {words} {numbers}"
-
-
-def _gatewise(steps: Sequence[Step]) -> tuple[list[str], np.ndarray]:
-    """Gates and places as words, and all angles in order; the phase of the whole circuit is nothing that samples could see."""
-    chosen = [step for step in steps if step.name != "global_phase"]
-    return [_words(step) for step in chosen], np.array([x for step in chosen for x in _numbers(step)], dtype=float)
-
-
-def _numbers(step: Step) -> Sequence[float]:
-    """The parameters; of a gate of which they do not say everything, the entries of its matrix."""
-    if step.standard or step.matrix is None:
-        return step.numbers
-    return np.stack([step.matrix.real, step.matrix.imag]).ravel().tolist()
-
-
-def _frame(item: QuantumCircuit | Asked, steps: Sequence[Step]) -> tuple[list[str], np.ndarray]:
+def _frame(item: QuantumCircuit | Asked | Branch, steps: Sequence[Step]) -> tuple[list[str], np.ndarray]:
     """What no synthesis may change, as words and numbers."""
-    circuit = _circuit(item)
-    between = [step for step in steps if not step.unitary and step.name != "global_phase"]
-    words = [f"{circuit.num_qubits} qubits, {circuit.num_clbits} bits", *(_words(step) for step in between)]
-    numbers = [x for step in between for x in step.numbers]
+    circuit, (between, numbers) = _circuit(item), frame_of(steps)
+    words = [f"{circuit.num_qubits} qubits, {circuit.num_clbits} bits", *between]
     for operator in item.operators if isinstance(item, Asked) else ():
         words.append(f"operator {operator.x.tolist()} {operator.z.tolist()}")
         numbers += [x for c in operator.coefficients.tolist() for x in (complex(c).real, complex(c).imag)]
     return words, np.array(numbers, dtype=float)
-
-
-def _weighted(numbers: np.ndarray) -> list[float]:
-    """Two sums with weights between 1 and 2 that repeat nowhere, made without a generator that a version may change."""
-    if not len(numbers):
-        return [0.0] * _SUMS
-    weights = _kept_weights()[:, : len(numbers)] if len(numbers) <= _SHORT else _weights(len(numbers))
-    return [float(np.sum(numbers * row)) for row in weights]
-
-
-@lru_cache(maxsize=1)
-def _kept_weights() -> np.ndarray:
-    return _weights(_SHORT)
-
-
-def _weights(many: int) -> np.ndarray:
-    k = np.arange(1, many + 1, dtype=float)
-    return np.array([1.0 + np.modf(k * step)[0] for step in (0.6180339887498949, 0.4142135623730951)])
-
-
-def _largest(numbers: np.ndarray) -> float:
-    return float(np.abs(numbers).max()) if len(numbers) else 0.0
 
 
 def _overlaps(circuit: QuantumCircuit) -> np.ndarray | None:

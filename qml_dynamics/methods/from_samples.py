@@ -7,14 +7,16 @@ run go out as one batch.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from .. import synthesis
 from ..backends.base import Asked, capabilities
+from ..backends.branches import Branch, BranchingBackend
 from ..base.errors import BackendError, check_memory, require
 from ..base.estimate import Estimate, mean_of_counts
 from ..model.hamiltonians import Hamiltonian, LearningHamiltonian, PauliHamiltonian
@@ -49,17 +51,21 @@ _CANDIDATES = 16  # circuits of which one is the longest when they are compiled
 
 @dataclass(frozen=True, eq=False)
 class Planned:
-    """Unmeasured circuits, one a saved time, and what is known of their construction."""
+    """Unmeasured circuits, one a saved time, and what is known of their construction; or branches of one path instead."""
 
-    circuits: Sequence[QuantumCircuit]
+    circuits: Sequence[QuantumCircuit] | Sequence[Branch]
     bounds: Mapping[str, Any]
+
+    def built(self) -> Planned:
+        """The same with every circuit as itself."""
+        return replace(self, circuits=[c.circuit if isinstance(c, Branch) else c for c in self.circuits])
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Circuits of a run in one list, and how to read them: (basis, time index, operator, group)."""
 
-    circuits: list[QuantumCircuit]
+    circuits: list[Any]  # circuits, or branches of one path
     keys: list[tuple[int, ...]]
     groups: dict[str, list[PauliGroup]]
 
@@ -67,25 +73,28 @@ class Batch:
 def plan_batch(
     problem: Problem, h: Hamiltonian, observables: Sequence[Observable], planned: Planned, operators_too: bool = True
 ) -> Batch:
-    """Every circuit that the backend has to run: weight basis, dual basis, operator groups (where wanted)."""
+    """Every circuit that the backend has to run: weight basis, dual basis, operator groups (where wanted).
 
+    Branches that end in the same basis hold the same ending.
+    """
     needed, narrow = synthesis.transforms.width(problem.domain), min(circuit.num_qubits for circuit in planned.circuits)
     require(narrow >= needed, "circuits", f"have at least {needed} qubits on this domain", f"of {narrow}", BackendError)
-    circuits: list[QuantumCircuit] = []
-    keys: list[tuple[int, ...]] = []
     operators = measured_operators(h, observables) if operators_too else {}
     groups = {name: pauli_groups(terms) for name, terms in operators.items()}
-    wants_dual = isinstance(h, LearningHamiltonian) or any(o.basis == "dual" for o in observables)
-    for i, circuit in enumerate(planned.circuits):
-        circuits.append(circuit)
-        keys.append((Stream.WEIGHT, i))
-        if wants_dual:
-            circuits.append(synthesis.measure.in_dual_basis(problem.domain, circuit))
-            keys.append((Stream.DUAL, i))
-        for number, name in enumerate(groups):
-            for g, group in enumerate(groups[name]):
-                circuits.append(synthesis.measure.in_pauli_basis(group.letters, circuit))
-                keys.append((Stream.OPERATORS, number, i, g))
+    turns: dict[tuple[tuple[int, ...], tuple[int, ...]], Callable[[QuantumCircuit], QuantumCircuit]]
+    turns = {((Stream.WEIGHT,), ()): lambda circuit: circuit}
+    if isinstance(h, LearningHamiltonian) or any(o.basis == "dual" for o in observables):
+        turns[(Stream.DUAL,), ()] = partial(synthesis.measure.in_dual_basis, problem.domain)
+    for number, name in enumerate(groups):
+        for g, group in enumerate(groups[name]):
+            turns[(Stream.OPERATORS, number), (g,)] = partial(synthesis.measure.in_pauli_basis, group.letters)
+    keys = [(*before, i, *after) for i in range(len(planned.circuits)) for before, after in turns]
+    first = planned.circuits[0]
+    if isinstance(first, Branch):
+        endings = [turn(first.ending) for turn in turns.values()]
+        circuits: list[Any] = [replace(branch, ending=ending) for branch in planned.circuits for ending in endings]
+    else:
+        circuits = [turn(circuit) for circuit in planned.circuits for turn in turns.values()]
     return Batch(circuits, keys, groups)
 
 
@@ -175,6 +184,8 @@ def run(job: Job, planned: Planned) -> Answer:
     """
     assert job.backend is not None
     asked, estimates = measured_operators(job.h, job.observables), _estimates(job)
+    along = job.shots is not None and job.can.branches and not (estimates or job.can.estimates_losses)
+    planned = planned if along else planned.built()
     batch = plan_batch(job.problem, job.h, job.observables, planned, operators_too=not estimates)
     bases = {o.name: o.basis for o in job.observables}
     if job.shots is None:
@@ -182,7 +193,9 @@ def run(job: Job, planned: Planned) -> Answer:
         answer = with_kept(from_probabilities(job, planned, batch, laws), told, bases)
         return _with_estimates(job, planned, asked, answer) if estimates else answer
     seeds = [job.seed(*key) for key in batch.keys]
-    outcomes = job.backend.sample(batch.circuits, job.shots, seeds)
+    branching = isinstance(planned.circuits[0], Branch)
+    verb = cast(BranchingBackend, job.backend).sample_branches if branching else job.backend.sample
+    outcomes = verb(batch.circuits, job.shots, seeds)
     if len(outcomes) != len(batch.circuits):
         raise BackendError(f"{job.backend.name} answered {len(outcomes)} of {len(batch.circuits)} circuits.")
     if capabilities(job.backend).placeholders:

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import synthesis
 from ..backends import Backend
+from ..backends.branches import Path
 from ..base.errors import MethodError, integer, one_of, real, require
 from ..base.printing import printed_briefly
 from ..model.driven_formulas import ends_of_steps
@@ -213,14 +214,15 @@ class Trotter(Usual):
             )  # ancillas of walls are the highest qubits, back in |0>
 
     def _planned(self, job: Job) -> Planned:
-        """The circuits for a backend that gives samples only: one a saved time."""
+        """The circuits for a backend that gives samples only: one a saved time, each of which goes on where the last one has ended."""
         wanted = np.union1d(job.saves, [0.0])
         plan, told = self._program(job, wanted)
-        return Planned([plan.until(int(np.argmin(np.abs(wanted - t)))) for t in job.saves], told)
+        path = Path((plan.start, *plan.pieces))
+        return Planned([path.branch(1 + int(np.argmin(np.abs(wanted - t)))) for t in job.saves], told)
 
     def circuits(self, job: Job) -> list[QuantumCircuit]:
         """One a saved time; ancillas of walls are the highest qubits and end in ``|0>``."""
-        return list(self._planned(job).circuits)
+        return list(self._planned(job).built().circuits)
 
     def work(self, job: Job) -> Work:
         """Two bases a saved time; for an operator the weights and every group of its strings."""
@@ -237,7 +239,7 @@ class Trotter(Usual):
 
     def _work_in_trains(self, job: Job) -> Work:
         """One circuit, and the trains of all saved times, of a rank that is assumed."""
-        program = self._planned(job).circuits[-1]
+        program = self._planned(job).circuits[-1].circuit
         qubits, saves = program.num_qubits, len(job.saves)
         rank = min(_RANK, 1 << qubits // 2)
         memory = _GATE * program.size() + 32 * qubits * rank**2 * (2 + 3 * saves)

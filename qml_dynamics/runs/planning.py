@@ -5,10 +5,13 @@ A module of its own beside `replay`, the backend that notes the calls: what stan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
 from ..backends.base import Asked, Backend, capabilities
+from ..backends.branches import Branch
 from ..backends.records import Record, record
 from .blocks import Block, Coming, Part
 from .budget import estimated_seconds
@@ -32,8 +35,10 @@ class Call:
         """Calls of different kinds stand in different batches: their verb, their widest circuit, their shots."""
         if isinstance(self.circuits[0], Asked):
             verb = "estimate"
+        elif isinstance(self.circuits[0], Branch):
+            verb = "sample_branches"
         else:
-            midway = any(circuit.num_clbits for circuit in self.circuits if not isinstance(circuit, Asked))
+            midway = any(circuit.num_clbits for circuit in self.circuits if not isinstance(circuit, (Asked, Branch)))
             verb = "sample_midway" if midway else "sample"
         return verb, max(circuit.num_qubits for circuit in self.circuits), self.shots
 
@@ -56,8 +61,15 @@ def plan_calls(ledger: Ledger, backend: Backend, run: str, calls: Sequence[Call]
             batches.append(Coming(start, len(members), shots, estimated_seconds(backend, members, shots), runs))
     block = Block(calls[0].number, tuple(places[call.number] for call in calls))
     every = [item for call in ordered for item in call.circuits]
-    pieces = [record(every[k : k + _RECORDED]) for k in range(0, len(every), _RECORDED)]
-    ledger.plan(run, block, batches, Record.joined(pieces).to_bytes())
+    ledger.plan(run, block, batches, Record.joined(list(_records(every))).to_bytes())
+
+
+def _records(every: Sequence[Item]) -> Iterator[Record]:
+    """The records of circuits in order: of so many at a time, but of branches all at once, so that no path is read again."""
+    for along, group in groupby(every, lambda item: isinstance(item, Branch)):
+        items: list[Any] = list(group)
+        most = len(items) if along else _RECORDED
+        yield from (record(items[k : k + most]) for k in range(0, len(items), most))
 
 
 def _batched(backend: Backend, group: Sequence[Call]) -> list[list[Item]]:

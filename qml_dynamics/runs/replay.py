@@ -100,15 +100,16 @@ class ReplayBackend:
     @cached_property
     def capabilities(self) -> Capabilities:
         """Those of the real backend, but for what takes more than samples and estimates: amplitudes, jobs, the device."""
-        unread = self.look_ahead
-        return replace(capabilities(self.backend), exact=self.exact, placeholders=unread, **_NOT_REPLAYED)
+        unread, can = self.look_ahead, capabilities(self.backend)
+        along = can.branches and not can.jobs  # a job holds circuits
+        return replace(can, exact=self.exact, placeholders=unread, branches=along, **_NOT_REPLAYED)
 
-    def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
+    def sample(self, circuits: Sequence[Item], shots: int, seeds: Sequence[int]) -> list[Counts]:
         """The stored outcomes of this call, if they are all there."""
         nothing = Counts(np.zeros(1, dtype=np.int64), np.array([shots]))
         return self._answer(circuits, shots, seeds, [nothing] * len(circuits))
 
-    sample_midway = sample
+    sample_midway = sample_branches = sample
 
     def estimate(self, asked: Sequence[Asked], shots: int, seeds: Sequence[int]) -> list[Expected]:
         """The stored estimates of this call, if they are all there."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Union, cast
 
 from ..backends.base import Asked, Backend, EstimatingBackend, capabilities
+from ..backends.branches import Branch, BranchingBackend
 from ..backends.midway import MidwayBackend
 from ..backends.wrapper import sampled
 from ..methods.base import Method
@@ -14,7 +15,9 @@ from ..results.observables import pauli_groups
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-Item = Union[Asked, "QuantumCircuit"]  # what a batch holds: circuits, or circuits and their operators
+Item = Union[
+    Asked, Branch, "QuantumCircuit"
+]  # what a batch holds: circuits, circuits and operators, circuits that begin alike
 GROUP = 100  # circuits that a crash can cost at most, where running them again costs only time
 
 
@@ -57,6 +60,8 @@ def answers(backend: Backend, items: Sequence[Item], shots: int, seeds: Sequence
     """What a backend says, by the verb that the items are for."""
     if isinstance(items[0], Asked):
         return list(cast(EstimatingBackend, backend).estimate(cast(Sequence[Asked], items), shots, seeds))
+    if isinstance(items[0], Branch):
+        return list(cast(BranchingBackend, backend).sample_branches(cast(Sequence[Branch], items), shots, seeds))
     circuits = cast("Sequence[QuantumCircuit]", items)
     if any(circuit.num_clbits for circuit in circuits):
         return list(cast(MidwayBackend, backend).sample_midway(circuits, shots, seeds))

@@ -30,6 +30,7 @@ from .states import prepare
 from .transforms import kinetic, one_hot, width
 from .walsh import WalshSeries, diagonal, walsh_series
 
+_SHORT = 64  # factors of a piece between two saved times that is kept for others of the same factors
 _GATE = 300  # bytes: Qiskit keeps 120 of them for a gate with an angle, and there are copies with measurements and compiled ones
 
 
@@ -177,6 +178,7 @@ class _Learning:
     ends: np.ndarray
     truncation: float = 0.0
     bound: dict[tuple[str, str], QuantumCircuit] = field(default_factory=dict)
+    pieces: dict[tuple[tuple[str, str], ...], QuantumCircuit] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.templates = {"K": self._built("K", 1.0)}
@@ -225,8 +227,17 @@ class _Learning:
         return sum(self.forms.chosen(*piece)[0] for piece in zip(pieces, plain)) if self.forms else sum(plain)
 
     def piece(self, ends: np.ndarray) -> QuantumCircuit:
-        """The circuit from ``ends[0]`` to ``ends[-1]``, in the form that takes the fewest CX."""
-        acting, circuit = self._acting(ends), QuantumCircuit(width(self.problem.domain))
+        """The circuit from ``ends[0]`` to ``ends[-1]``, in the form that takes the fewest CX; of equal factors it is one object."""
+        acting = self._acting(ends)
+        if len(acting) > _SHORT:
+            return self._composed(acting)
+        key = tuple((factor.kind, f"{factor.amount:.12e}") for factor in acting)
+        if key not in self.pieces:
+            self.pieces[key] = self._composed(acting)
+        return self.pieces[key]
+
+    def _composed(self, acting: list[Factor]) -> QuantumCircuit:
+        circuit = QuantumCircuit(width(self.problem.domain))
         found = self.forms and self.forms.best(acting, sum(self.plain[factor.kind] for factor in acting))
         if found is not None:
             return found

@@ -8,6 +8,7 @@ the same checks with a wider ``tolerance``; statistical clauses compare with the
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -19,6 +20,7 @@ from ...base.arguments import checks_arguments
 from ...base.errors import BackendError, MethodError
 from .. import backend as find
 from ..base import ATTRIBUTES, VERBS, Backend, BackendLike, Capabilities, EstimatingBackend, JobBackend, capabilities
+from ..branches import BranchingBackend, Path
 from ..midway import MidwayBackend
 from ..optional_verbs import BindingBackend
 from .operators import ExactEstimator, estimates, exactly
@@ -75,6 +77,8 @@ def limits(device: Backend, can: Capabilities, allowed: float, seed: int) -> Non
         exactly(cast(ExactEstimator, device), allowed)
     if can.binds:
         _bound(cast(BindingBackend, device), allowed)
+    if can.branches and can.seeding == "circuit":
+        _branches(cast(BranchingBackend, device), seed)
 
 
 def _last_qubit(width: int) -> QuantumCircuit:
@@ -102,6 +106,19 @@ def _jobs(device: JobBackend, can: Capabilities, seed: int) -> None:
     number = can.max_circuits + 1
     many = _refused(lambda: device.submit([circuit] * number, 1, seeds_from(seed, 83, number), tag))
     check(f"15. {number} circuits a job are refused", many)
+
+
+def _branches(device: BranchingBackend, seed: int) -> None:
+    """Branches of one path, in any order, have the counts of their circuits."""
+    pieces = [random_circuit(3, 2, seed + k) for k in range(3)]
+    path, turn = Path(tuple(pieces)), random_circuit(3, 1, seed + 3)
+    ends = [replace(path.branch(until), ending=turn) for until in (2, 1)]
+    branches = [path.branch(1), ends[0], path.branch(3), ends[1]]
+    seeds = seeds_from(seed, 90, len(branches))
+    found = device.sample_branches(branches, 200, seeds)
+    for seen, counts in zip(found, device.sample([branch.circuit for branch in branches], 200, seeds)):
+        same = np.array_equal(seen.index, counts.index) and np.array_equal(seen.count, counts.count)
+        check("15. branches have the counts of their circuits", same, f"{named(seen)}, not {named(counts)}")
 
 
 def _bound(device: BindingBackend, allowed: float) -> None:
@@ -156,7 +173,8 @@ def assert_valid_backend(
         (tried where a simulation of it is small); where jobs are local, so is a job of more than ``max_circuits`` circuits, and a
         job that was sent is found under its tag, is done, and is collected. Where ``estimates_exactly``: estimates without
         shots are the ideal values, within ``tolerance``, with no standard error. Where ``binds``: rows of parameter values give
-        the distributions of the bound circuits.
+        the distributions of the bound circuits. Where ``branches`` and seeds decide a circuit: branches of a path have the counts
+        of their circuits.
 
     Args:
         backend: an object or a name.
