@@ -10,6 +10,7 @@ A module of its own beside `records`, which says what a record is.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +20,7 @@ import numpy as np
 
 from .branches import Branch, by_path
 from .circuit_steps import walk
-from .gatewise import SUMS, digest, frame_of, gatewise, largest, weighted, weights
+from .gate_words import SUMS, digest, frame_of, gatewise, largest, weighted, weights
 from .meaning import PROBES, QUBITS, random_state
 from .statevector import act
 
@@ -50,9 +51,11 @@ def rows_of(branches: Sequence[Branch], work: float) -> list[Row]:
     """
     found: dict[int, Row] = {}
     for path, stops in by_path(branches).items():
-        reading = _Reading(path.pieces[0].num_qubits, work)
-        for count, piece in enumerate(path.pieces[: max(stops)], 1):
-            reading.read(piece)
+        reading, pieces = _Reading(path.pieces[0].num_qubits, work), path.pieces[: max(stops)]
+        left = Counter(map(id, pieces))
+        for count, piece in enumerate(pieces, 1):
+            left[id(piece)] -= 1
+            reading.read(piece, again=left[id(piece)] > 0)
             for place in stops.get(count, ()):
                 found[place] = reading.row(branches[place])
     return [found[place] for place in range(len(branches))]
@@ -135,9 +138,11 @@ class _Reading:
             self.known[id(circuit)] = _Piece(circuit)
         return self.known[id(circuit)]
 
-    def read(self, circuit: QuantumCircuit) -> None:
-        """Take one more piece."""
+    def read(self, circuit: QuantumCircuit, again: bool) -> None:
+        """Take one more piece; its steps are let go where it does not come again."""
         piece = self._known(circuit)
+        if not again:
+            del self.known[id(circuit)]
         if piece.words:
             self.mark.update((("\n" if self.words else "") + piece.text).encode())
         self.words += piece.words
@@ -170,7 +175,7 @@ class _Reading:
         return Row(mark.hexdigest(), frame, [*self._sums(ending), *weighted(values)], size, self._overlaps(ending))
 
     def _sums(self, ending: _Piece) -> list[float]:
-        """As :func:`~.gatewise.weighted` of all numbers, to the bit: sums of the same products in the same order."""
+        """As :func:`~.gate_words.weighted` of all numbers, to the bit: sums of the same products in the same order."""
         end = self.count + len(ending.numbers)
         self._weigh(ending.numbers)
         return [float(np.sum(row[:end])) if end else 0.0 for row in self.products]

@@ -26,7 +26,7 @@ from .base import Asked
 from .branch_records import columns, rows_of
 from .branches import Branch
 from .circuit_steps import Step, walk
-from .gatewise import SUMS, digest, frame_of, gatewise, largest, weighted
+from .gate_words import SUMS, digest, frame_of, gatewise, largest, weighted
 from .meaning import DRAWS, PROBES, QUBITS, SAME, Segment, bound, narrow, random_state, segments_of, states_of
 
 _WORK = 5.0e7  # amplitudes times gates of one record: a second or two
