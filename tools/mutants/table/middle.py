@@ -111,8 +111,8 @@ MIDDLE: tuple[Mutant, ...] = (
         "methods",
         "one seed for two operators",
         "from_samples.py",
-        "keys.append((Stream.OPERATORS, number, i, g))",
-        "keys.append((Stream.OPERATORS, 0, i, g))",
+        "turns[(Stream.OPERATORS, number), (g,)] = partial(",
+        "turns[(Stream.OPERATORS, 0), (g,)] = partial(",
         "tests/power/test_seeds.py::test_no_seed_is_used_twice_in_a_run[trotter-0]",
     ),
     mutant(
