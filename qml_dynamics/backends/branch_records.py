@@ -105,7 +105,7 @@ class _Piece:
         if not self.acts:
             return None
         n = self.circuit.num_qubits
-        bras = np.stack([random_state(f"bra 0 {k}", n) for k in range(PROBES)]) * np.sqrt(2.0**n)
+        bras: np.ndarray = np.stack([random_state(f"bra 0 {k}", n) for k in range(PROBES)]) * np.sqrt(2.0**n)
         for step in reversed(self.steps):
             if step.qubits and step.matrix is not None:
                 act(bras.reshape(-1), step.matrix.conj().T, step.qubits)
@@ -149,8 +149,8 @@ class _Reading:
         self._weigh(piece.numbers)
         self.count += len(piece.numbers)
         self.size = max(self.size, piece.size)
-        for whole, own in zip(self.frame, piece.frame):
-            whole.extend(own)  # type: ignore[arg-type]
+        self.frame[0].extend(piece.frame[0])
+        self.frame[1].extend(piece.frame[1])
         self.work -= float(piece.words) * (1 << min(self.num_qubits, 40))
         self.waves = piece.on(self.waves) if self.waves is not None and self.work >= 0 and piece.acts else None
 
@@ -168,9 +168,8 @@ class _Reading:
         ending, mark = self._known(branch.ending), self.mark.copy()
         if ending.text:
             mark.update((("\n" if self.words else "") + ending.text).encode())
-        words, numbers = ([*own, *more] for own, more in zip(self.frame, ending.frame))
-        values = np.array(numbers, dtype=float)
-        frame = digest([f"{self.num_qubits} qubits, 0 bits", *map(str, words)])
+        values = np.array([*self.frame[1], *ending.frame[1]], dtype=float)
+        frame = digest([f"{self.num_qubits} qubits, 0 bits", *self.frame[0], *ending.frame[0]])
         size = max(self.size, ending.size, largest(values))
         return Row(mark.hexdigest(), frame, [*self._sums(ending), *weighted(values)], size, self._overlaps(ending))
 
