@@ -19,7 +19,7 @@ from qiskit.quantum_info import SparsePauliOp, random_unitary
 from shared_runs import QUICK, same
 
 import qml_dynamics as qd
-from qml_dynamics.backends import records
+from qml_dynamics.backends import branch_records, records
 from qml_dynamics.backends.stored import circuit_bytes, circuit_from_bytes
 from qml_dynamics.base.errors import (
     BackendError,
@@ -176,8 +176,8 @@ def test_circuits_that_were_sent_are_known_by_what_they_do(
     """As if a newer library built them from other gates: told; or built others: refused."""
     folder = shutil.copytree(measured, tmp_path / "run")
     (folder / "trajectory.npz").unlink()
-    step = records._gatewise
-    monkeypatch.setattr(records, "_gatewise", lambda steps: (["other gates"], step(steps)[1]))
+    for module, step in ((records, records.gatewise), (branch_records, branch_records.gatewise)):
+        monkeypatch.setattr(module, "gatewise", lambda steps, step=step: (["other gates"], step(steps)[1]))
     with pytest.warns(SynthesisChangedWarning, match="do the same to 1e-9"):
         assert open_run(folder).fetch() is not None
     (folder / "trajectory.npz").unlink()
