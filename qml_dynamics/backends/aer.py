@@ -126,7 +126,7 @@ class AerBackend:
             entry=_ENTRY // (1 if self.precision == "double" else 2),
             density=None if self.method == "density_matrix" else _DENSITY_QUBITS if self.noisy and auto else 0,
             trains=self.method == "matrix_product_state" and not self.noisy,
-            branches=self.exact,
+            branches=self.exact and self.precision == "double",  # single: waves of other passes have other counts
         )
 
     def _noise(self, num_qubits: int) -> NoiseModel | None:

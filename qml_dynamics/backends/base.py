@@ -177,8 +177,7 @@ class Capabilities:
         trains: it has ``trains(pieces)``: the waves after each of consecutive circuits as cores of shape ``(left, 2, right)``, that of
             qubit 0 first, where they are too wide for tables.
         vendor_batches: it has ``open_batch()``: its vendor schedules jobs together that are sent as one batch.
-        branches: it has ``sample_branches(branches, shots, seeds)``: samples of circuits that begin alike, in one pass; of a wrapper
-            only where it has that verb itself.
+        branches: it has ``sample_branches(branches, shots, seeds)``: circuits that begin alike in one pass; False below a newer ``sample``.
         seconds, reason, usage, transient: it has the verb of that name: ``seconds(circuits, shots)``, what a job will be charged;
             ``reason(job_id)``, why it failed; ``usage(job_id)``, seconds charged; ``transient(error)``, whether an error may pass.
         max_circuits: most circuits in one job; None where there are no jobs.
@@ -271,6 +270,7 @@ _FLAGS = (
     *("vendor_batches", "branches"),
 )
 _LIMITS = ("max_circuits", "max_executions", "most_qubits")
+_SAMPLING = ("sample_branches", "sample", "probabilities", "states", "compiled")
 _MOST = 10**18  # of any limit
 # flags of the contract whose attribute has another name
 ATTRIBUTES = {"midway": "measures_midway"}
@@ -307,10 +307,8 @@ def capabilities(backend: Backend) -> Capabilities:
     >>> found.exact, found.midway, found.seeding
     (True, False, 'circuit')
     """
-    if getattr_static(backend, "capabilities", None) is None:
-        found = _from_attributes(backend)
-        return replace(found, branches=found.branches and _branches(backend))
-    stated = getattr(backend, "capabilities")  # noqa: B009 - no part of the protocol
+    says = getattr_static(backend, "capabilities", None) is not None
+    stated = getattr(backend, "capabilities") if says else _from_attributes(backend)  # noqa: B009 - no part of the protocol
     if not isinstance(stated, Capabilities):
         raise BackendError(
             f"Argument `backend` must state its capabilities as a Capabilities object, but those of {backend.name} are {stated!r}."
@@ -319,8 +317,10 @@ def capabilities(backend: Backend) -> Capabilities:
 
 
 def _branches(backend: Backend) -> bool:
-    """Whether the verb is its own: that of a backend inside would pass by the ``sample`` of a wrapper."""
-    return getattr_static(backend, "sample_branches", None) is not None
+    """Whether the verb is no older than those that it stands for: it would pass by what a wrapper or a subclass makes of them."""
+    homes = [getattr(backend, "__dict__", {}), *map(vars, type(backend).__mro__)]
+    first, *others = (next((k for k, home in enumerate(homes) if name in home), len(homes)) for name in _SAMPLING)
+    return first < len(homes) and first <= min(others)
 
 
 def _from_attributes(backend: Backend) -> Capabilities:

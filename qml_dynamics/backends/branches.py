@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 _SMALL = 8  # qubits up to which an ending acts on all waves at once; above it the simulator runs it wave by wave
+_BYTES = (
+    1 << 26
+)  # of the waves of one pass, each of which is there twice: as Aer has saved it, and as what is made of it
 # amplitudes after each of consecutive circuits, from a wave on (None: all qubits in 0)
 Onward: TypeAlias = "Callable[[Sequence[QuantumCircuit], np.ndarray | None], Iterator[np.ndarray]]"
 
@@ -42,7 +45,9 @@ class Path:
 
     def branch(self, until: int) -> Branch:
         """The circuit of the first ``until`` pieces."""
-        return Branch(self, until, self.pieces[0].copy_empty_like())
+        ending = self.pieces[0].copy_empty_like()
+        ending.global_phase = 0  # that of the first piece stays with it
+        return Branch(self, until, ending)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +117,7 @@ def sample_along(
     for path, stops in by_path(branches).items():
         waiting: dict[int, list[tuple[int, np.ndarray]]] = {}
         for count, wave in _waves(backend, onward, path, stops):
-            for place in stops.get(count, ()):
+            for place in stops[count]:
                 ending = branches[place].ending
                 if not ending.data:
                     out[place] = draw(np.abs(wave) ** 2, shots, seeds[place])
@@ -129,19 +134,34 @@ def sample_along(
 def _waves(
     backend: Backend, onward: Onward, path: Path, stops: dict[int, list[int]]
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """How many pieces have run, and the wave behind them, up to the last stop; from where the last batch has ended, if that helps."""
+    """Each stop, and the wave behind so many pieces; from where the last batch has ended, if that helps.
+
+    What lies between two stops is one circuit, and a pass ends before its waves take much memory.
+    """
     known = path.reached.get(backend)
     if known is not None and known[0] > min(stops):
         known = None
-    first, start = (0, None) if known is None else known
-    if known is not None:
-        yield known
-    pieces = check_circuits(path.pieces[first : max(stops)])
-    for count, wave in enumerate(onward(pieces, start) if pieces else (), first + 1):
-        known = count, wave
-        yield known
-    if known is not None:
-        path.reached[backend] = known
+    reached, wave = (0, None) if known is None else known
+    if wave is not None and reached in stops:
+        yield reached, wave
+    ends = [stop for stop in stops if stop > reached]
+    some = max(1, _BYTES // (32 << path.pieces[0].num_qubits))
+    for k in range(0, len(ends), some):
+        chosen = ends[k : k + some]
+        pieces = [_joined(path.pieces[start:stop]) for start, stop in zip([reached, *chosen], chosen)]
+        for stop, found in zip(chosen, onward(pieces, wave)):
+            reached, wave = path.reached[backend] = stop, found
+            yield reached, wave
+
+
+def _joined(pieces: Sequence[QuantumCircuit]) -> QuantumCircuit:
+    """Consecutive circuits as one; a single one is itself, so that equal ones stay one object."""
+    whole, *rest = check_circuits(pieces)
+    if rest:
+        whole = whole.copy()
+    for piece in rest:
+        whole.compose(piece, inplace=True)
+    return whole
 
 
 def _ended(ending: QuantumCircuit, waves: np.ndarray) -> np.ndarray:

@@ -47,6 +47,8 @@ class Watched(AerBackend):
         self.gates_run.append(sum(circuit.size() for circuit in circuits))
         return super().sample(circuits, shots, seeds)
 
+    sample_branches = AerBackend.sample_branches  # and this one is its own: else the samples above would be asked for
+
 
 def every(trajectory: qd.Trajectory) -> dict[str, list[np.ndarray]]:
     """All counts of a run."""
@@ -140,3 +142,25 @@ def test_an_older_folder_is_read_along_the_path(tmp_path: Path) -> None:
     direct = qd.evolve(well(), qd.Trotter(2), backend="aer", progress=False, **ASKED)
     for a, b in zip(every(fetched)["weight"], every(direct)["weight"]):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_subclass_with_samples_of_its_own_is_asked_for_all_of_them(tmp_path: Path) -> None:
+    """What it makes of counts is in the run: here each outcome has its bits turned round."""
+
+    class Mirrored(AerBackend):
+        """Aer whose outcomes are counted from the other end."""
+
+        def sample(self, circuits: Sequence[QuantumCircuit], shots: int, seeds: Sequence[int]) -> list[Counts]:
+            found = zip(super().sample(circuits, shots, seeds), circuits)
+            return [Counts((1 << c.num_qubits) - 1 - counts.index[::-1], counts.count[::-1]) for counts, c in found]
+
+    own, plain = (
+        submit(well(), qd.Trotter(2), backend=device, folder=tmp_path / device_name, quiet=True, **ASKED).fetch()
+        for device, device_name in ((Mirrored(), "own"), (AerBackend(), "plain"))
+    )
+    assert own is not None
+    assert plain is not None
+    for basis, row in every(plain).items():
+        for a, b in zip(every(own)[basis], row):
+            np.testing.assert_array_equal(a, [7 - b[0][::-1], b[1][::-1]])
+    assert any(not np.array_equal(a, b) for a, b in zip(every(own)["weight"], every(plain)["weight"]))

@@ -58,6 +58,9 @@ def readable(device: Backend) -> Capabilities:
     for name, verbs in VERBS.items():
         missing = [verb for verb in verbs if getattr(can, name) and not callable(getattr(device, verb, None))]
         check(f"1. the verbs of capabilities.{name}", not missing, f"{', '.join(missing)} not there")
+    promised = any(getattr(said, "branches", False) for said in (device, getattr(device, "capabilities", None)))
+    there = callable(getattr(device, "sample_branches", None))  # without it capabilities() answers False
+    check("1. the verb of capabilities.branches", there or not promised, "sample_branches not there")
     return can
 
 

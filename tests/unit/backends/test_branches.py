@@ -12,9 +12,11 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.circuit.library import StatePreparation
+from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
 
 import qml_dynamics as qd
 from qml_dynamics.backends import branch_records
+from qml_dynamics.backends import branches as branch_module
 from qml_dynamics.backends.aer import AerBackend
 from qml_dynamics.backends.base import Capabilities, capabilities
 from qml_dynamics.backends.branches import Branch, Path
@@ -208,5 +210,104 @@ def test_a_wrapper_is_not_passed_by() -> None:
     assert capabilities(qd.backend("aer")).branches
     for name in ("aer:density_matrix", "aer:matrix_product_state", "aer:noise=fake_manila", "statevector"):
         assert not capabilities(qd.backend(name)).branches
+    assert not capabilities(AerBackend(precision="single")).branches  # its counts would hang on where a pass begins
     for wrapper in (Around, Stating):
         assert not capabilities(wrapper(qd.backend("aer"))).branches
+
+
+@pytest.mark.parametrize("verb", ["sample", "probabilities", "states", "compiled"])
+def test_a_subclass_and_an_instance_are_not_passed_by(verb: str) -> None:
+    """What they make of a verb counts, unless they give branches themselves."""
+    own = {verb: getattr(AerBackend, verb)}
+    newer: type[AerBackend] = type("Newer", (AerBackend,), own)
+    whole = type("Whole", (newer,), {"sample_branches": AerBackend.sample_branches})
+    heir = type("Heir", (AerBackend,), {})
+    assert [capabilities(kind()).branches for kind in (newer, whole, heir)] == [False, True, True]
+    device = AerBackend()
+    object.__setattr__(device, verb, getattr(AerBackend(), verb))
+    assert not capabilities(device).branches
+
+
+class Promising(Around):
+    """One that states a verb that nobody has."""
+
+    exact = True
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """As they are, and branches."""
+        return replace(capabilities(self.inner), branches=True)
+
+
+def test_a_verb_that_is_stated_and_not_there_is_found() -> None:
+    """Such a backend is not asked for branches, and does not pass for valid."""
+    device: Any = Promising(qd.backend("statevector"))
+    assert not capabilities(device).branches
+    with pytest.raises(AssertionError, match=r"1\. the verb of capabilities\.branches: sample_branches not there"):
+        qd.assert_valid_backend(device)
+
+
+def phased() -> list[qd.Problem]:
+    """Starts whose preparation has a phase of its own: a momentum, complex amplitudes on a grid and of an operator."""
+    wave = np.exp(1j * np.linspace(0.3, 4.0, 8)) * np.linspace(1.0, 2.0, 8)
+    wave /= np.linalg.norm(wave)
+    grid, moving = qd.Grid((-2, 2), 3), {"clock": "real", "duration": 0.6}
+    loss = [
+        qd.Problem(grid, lambda w: w[:, 0] ** 2, 0.4, initial=initial, **moving)
+        for initial in (qd.Gaussian(0.2, 0.5, momentum=1.3), qd.State(wave))
+    ]
+    terms = SparsePauliOp(["ZZI", "IXX"], [1.0, 0.6])
+    return [*loss, qd.Problem.from_operator(terms, initial=qd.State(wave), **moving)]
+
+
+@pytest.mark.parametrize("problem", phased())
+def test_circuits_have_their_phase_once(problem: qd.Problem) -> None:
+    """As the waves of the run, and as the circuit that is composed of the pieces; the start alone has a phase."""
+    run = qd.evolve(problem, qd.Trotter(3), save=[0.0, 0.3, 0.6], progress=False)
+    circuits = qd.circuits(problem, qd.Trotter(3), [0.0, 0.3, 0.6])
+    assert abs(np.angle(np.exp(1j * float(circuits[0].global_phase)))) > 0.05  # added twice it would be seen
+    assert run.states is not None
+    for circuit, wave in zip(circuits, run.states):
+        np.testing.assert_allclose(Statevector(circuit).data, wave.reshape(-1), atol=1e-12)
+
+
+def test_a_branch_is_its_pieces_composed() -> None:
+    """Phase and all."""
+    for item in branches(3)[:6]:
+        whole = QuantumCircuit(3)
+        for piece in item.path.pieces[: item.until]:
+            whole.compose(piece, inplace=True)
+        np.testing.assert_allclose(Operator(item.circuit).data, Operator(whole).data, atol=1e-12)
+
+
+def test_a_pass_holds_the_waves_of_its_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces without a stop have no wave of their own, and a pass ends before its waves take more memory than they may."""
+    passes: list[list[int]] = []
+
+    class Watched(AerBackend):
+        """Aer, with the gates of the pieces of each pass noted."""
+
+        def _onward(self, pieces: Sequence[QuantumCircuit], *rest: Any) -> Any:
+            passes.append([piece.size() for piece in pieces])
+            return super()._onward(pieces, *rest)
+
+    pieces = tuple(layer(k, 3, 2) for k in range(9))
+    gates, seeds = pieces[0].size(), list(range(9))
+    single = AerBackend().sample(circuits([Path(pieces).branch(k) for k in range(1, 10)]), 200, seeds)
+    last = Watched().sample_branches([Path(pieces).branch(9)], 200, seeds[8:])
+    assert passes == [[9 * gates]]
+    np.testing.assert_array_equal(last[0].count, single[8].count)
+    passes.clear()
+    monkeypatch.setattr(branch_module, "_BYTES", 4 * (32 << 3))  # of four waves
+    device, path = Watched(), Path(pieces)
+    found = device.sample_branches([path.branch(k) for k in range(1, 10)], 200, seeds)
+    assert passes == [[gates] * 4, [gates] * 4, [gates]]
+    for seen, counts in zip(found, single):
+        np.testing.assert_array_equal(seen.index, counts.index)
+        np.testing.assert_array_equal(seen.count, counts.count)
+    passes.clear()
+    monkeypatch.setattr(branch_module, "_BYTES", 1)  # less than one wave: one at a time
+    path = Path(pieces)
+    again = device.sample_branches([path.branch(k) for k in (2, 9)], 200, [seeds[1], seeds[8]])
+    assert passes == [[2 * gates], [7 * gates]]
+    np.testing.assert_array_equal(again[1].count, single[8].count)
