@@ -15,6 +15,7 @@ import numpy as np
 
 from ..base.errors import BackendError
 from ..results.journal import Scope
+from ..results.raw_counts import RawCounts
 from ..results.trajectory import Counts
 from .base import Asked, Backend, EstimatingBackend, Expected, OnStep, capabilities
 from .branches import Branch, BranchingBackend
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 _QUICK = 0.05  # seconds below which exact numbers are computed again rather than kept
 _LARGEST = 1 << 26  # bytes of exact numbers that are kept of one call
-Answers = list[tuple[np.ndarray, np.ndarray]]
+Answers = list[tuple[np.ndarray, ...]]
+_PARTS = ("first", "second", "raw/index", "raw/count", "raw/rates")  # of an answer, in a file
 
 
 def cached(backend: Backend, scope: Scope) -> Backend:
@@ -91,10 +93,11 @@ class Cached(Forwarding):
         run: Callable[[Sequence[Any], int, Sequence[int]], list[Counts]],
     ) -> list[Counts]:
         def ask() -> Answers:
-            """Run on the backend: one pair (outcomes as integers, how often each came) for each circuit."""
-            return [(c.index, c.count) for c in run(circuits, shots, seeds)]
+            """Run on the backend: (outcomes as integers, how often each came, what mitigation has read) for each circuit."""
+            return [_arrays(c) for c in run(circuits, shots, seeds)]
 
-        return [Counts(*pair) for pair in self._kept(verb, circuits, shots, seeds, ask)]
+        answers = self._kept(verb, circuits, shots, seeds, ask)
+        return [Counts(index, count, RawCounts(*read) if read else None) for index, count, *read in answers]
 
     def _kept(
         self,
@@ -107,15 +110,15 @@ class Cached(Forwarding):
         journal, name = self.scope.journal, self.scope.call(_mark(verb, items, shots, seeds))
         found = journal.read(name)
         if found is not None:
-            pairs = range(len(items))
-            return [(found.arrays[f"{i}/first"], found.arrays[f"{i}/second"]) for i in pairs]
+            kept = found.arrays
+            return [tuple(kept[f"{i}/{part}"] for part in _PARTS if f"{i}/{part}" in kept) for i in range(len(items))]
         self._send(f"{name}-sent")
         started = time.monotonic()
         answers = ask()
         exact = shots is None and not self.precious
-        size = sum(a.nbytes + b.nbytes for a, b in answers)
+        size = sum(a.nbytes for answer in answers for a in answer)
         if not exact or (time.monotonic() - started > _QUICK and size < _LARGEST):
-            arrays = {f"{i}/{part}": a for i, pair in enumerate(answers) for part, a in zip(("first", "second"), pair)}
+            arrays = {f"{i}/{part}": a for i, answer in enumerate(answers) for part, a in zip(_PARTS, answer)}
             journal.write(name, {"verb": verb}, arrays)
         return answers
 
@@ -131,6 +134,11 @@ class Cached(Forwarding):
             )
         self.scope.journal.write(name, {"backend": self.name})
         self.scope.treasure()
+
+
+def _arrays(counts: Counts) -> tuple[np.ndarray, ...]:
+    read = counts.raw
+    return (counts.index, counts.count, *(() if read is None else (read.index, read.count, read.rates)))
 
 
 def _mark(

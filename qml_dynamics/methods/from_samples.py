@@ -40,6 +40,7 @@ from ..results.observables import (
 from ..results.sampling import draw
 from ..results.trajectory import Best, Counts
 from .base import Answer, Job, Sent, Stream
+from .mitigated import with_errors_before_projection
 from .one_hot import kept_outcomes, kept_probabilities, with_kept
 
 if TYPE_CHECKING:
@@ -281,6 +282,7 @@ def from_outcomes(job: Job, planned: Planned, batch: Batch, outcomes: Sequence[C
             for i in moments
         ]
         expectations[name] = Estimate(np.array([v for v, _ in rows]), np.array([e for _, e in rows]), job.shots)
+    expectations = with_errors_before_projection(job, batch.groups, seen, expectations)
     if job.compact:  # no table has so many points
         return _without_density(job, planned, expectations, counts)
     density = np.array([c.histogram(domain.size).reshape(domain.shape) for c in counts["weight"]])

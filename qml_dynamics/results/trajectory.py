@@ -30,16 +30,23 @@ from .predictions import Chosen, Predictor, law_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from .raw_counts import RawCounts
+
 FORMAT = 1
 
 
 @printed_briefly
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Samples of one basis: flat grid indices (ascending) and how often each was seen."""
+    """Samples of one basis: flat grid indices (ascending) and how often each was seen.
+
+    Counts of a circuit whose readout errors were undone have ``raw`` beside them, the samples as they were read; those of a
+    :class:`Trajectory` have not.
+    """
 
     index: np.ndarray
     count: np.ndarray
+    raw: RawCounts | None = field(default=None, repr=False)
 
     @property
     def shots(self) -> int:

@@ -1,8 +1,9 @@
-"""The outcomes of one batch on disk: three arrays without pickle, written by rename."""
+"""The outcomes of one batch on disk: arrays without pickle, written by rename; with what mitigation has read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,10 +12,13 @@ import numpy as np
 from ..backends.base import Expected
 from ..base.archive import checked, nonnegative, read_npz, reading
 from ..base.errors import BackendError, ProblemError, describe
+from ..results.raw_counts import RawCounts
 from ..results.trajectory import Counts, write_npz
 from .content import check_result, write_kept
 from .ledger import Batch, Ledger
 from .own_files import RESULTS
+
+_NOTHING = RawCounts(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros((0, 4)))
 
 
 def result_name(number: int, attempt: int) -> str:
@@ -45,7 +49,7 @@ def write_results(folder: Path, name: str, outcomes: Sequence[Counts] | Sequence
     else:
         every = cast(Sequence[Counts], outcomes)
         sizes = np.array([len(c.index) for c in every])
-        parts = {"index": [c.index for c in every], "count": [c.count for c in every]}
+        parts = {"index": [c.index for c in every], "count": [c.count for c in every], **_raw(every)}
     arrays = {name: np.concatenate([np.asarray(part) for part in rows]) for name, rows in parts.items()}
     try:
         write_kept(folder, name, ledger, lambda path: write_npz(path, {**arrays, "sizes": sizes}))
@@ -70,9 +74,39 @@ def read_results(folder: Path, name: str, ledger: Ledger) -> list[Any]:
         else:
             kind = Counts
             parts = checked(arrays, "index", "iu", many, nonnegative), checked(arrays, "count", "iu", many, nonnegative)
+        read = _read(arrays, len(sizes))
     check_result(folder, name, ledger)
     ends = np.cumsum(sizes)
-    return [kind(*(part[end - n : end] for part in parts)) for end, n in zip(ends, sizes)]
+    found = [kind(*(part[end - n : end] for part in parts)) for end, n in zip(ends, sizes)]
+    return [replace(counts, raw=r) for counts, r in zip(found, read)] if read else found
+
+
+def _raw(every: Sequence[Counts]) -> dict[str, list[np.ndarray]]:
+    """What mitigation has read of each circuit, and in ``raw_sizes`` how many outcomes and qubits that are; nothing of none."""
+    found = [c.raw or _NOTHING for c in every]
+    if all(read is _NOTHING for read in found):
+        return {}
+    sizes = np.array([(len(read.index), len(read.rates)) for read in found])
+    return {
+        "raw_index": [read.index for read in found],
+        "raw_count": [read.count for read in found],
+        "raw_rates": [read.rates for read in found],
+        "raw_sizes": [sizes],
+    }
+
+
+def _read(arrays: Mapping[str, np.ndarray], circuits: int) -> list[RawCounts | None]:
+    """What :func:`_raw` wrote, for each circuit; empty where there is nothing."""
+    if "raw_sizes" not in arrays:
+        return []
+    sizes = checked(arrays, "raw_sizes", "iu", (circuits, 2), nonnegative)
+    outcomes, qubits = (int(n) for n in sizes.sum(axis=0))
+    cuts, places = (np.cumsum(column)[:-1] for column in sizes.T)
+    index, count = (
+        np.split(checked(arrays, name, "iu", (outcomes,), nonnegative), cuts) for name in ("raw_index", "raw_count")
+    )
+    rates = np.split(checked(arrays, "raw_rates", "f", (qubits, 4), nonnegative), places)
+    return [RawCounts(*each) if len(each[0]) else None for each in zip(index, count, rates)]
 
 
 def check_complete(outcomes: Sequence[Counts | Expected], circuits: int, shots: int, what: str) -> None:

@@ -16,11 +16,18 @@ from qiskit.quantum_info import SparsePauliOp
 from scipy.special import gammaln
 
 import qml_dynamics as qd
+from qml_dynamics.backends.mitigation.batch import Role, reduced
+from qml_dynamics.backends.mitigation.readout import read
+from qml_dynamics.backends.options import DeviceOptions
 from qml_dynamics.base.estimate import Estimate, few_samples, share_error
 from qml_dynamics.learning import ensembles
 from qml_dynamics.learning.gibbs import softmax
 from qml_dynamics.learning.growth.circuits import run_layer
 from qml_dynamics.methods.randomised import qdrift_channel
+from qml_dynamics.model.pauli import pauli_sum
+from qml_dynamics.results import sampling
+from qml_dynamics.results.observables import PauliGroup
+from qml_dynamics.results.raw_counts import error_before_projection
 
 Drawn = Mapping[str, tuple[float, float]]
 
@@ -255,11 +262,39 @@ def _chain(tau: float, samples: int, groups: int) -> Experiment:
     return Experiment(draw, truth, dear=True, groups={"mean": groups, "balance": 8})
 
 
+MISREAD = [(0.02, 0.05), (0.01, 0.04)]  # p(1|0) and p(0|1) of two qubits
+READ = {name: PauliGroup(("Z", "Z"), pauli_sum({name: 1.0})) for name in ("IZ", "ZZ")}
+
+
+def mitigated(law: np.ndarray, seed: int, shots: int, bases: int = 1) -> list[qd.Counts]:
+    """What one job gives that reads this law in so many circuits with the planted errors, which it calibrates itself."""
+    n = len(law).bit_length() - 1
+    laws = [*[law] * bases, *np.eye(1 << n)[[0, -1]]]
+    every: list[int] = list(range(n))
+    roles: list[Role] = [{"circuit": k, "scale": 1, "qubits": every} for k in range(bases)]
+    roles += [{"calibration": ones, "qubits": every} for ones in (0, 1)]
+    outcomes = [sampling.draw(read(p, MISREAD[:n]), shots, 1000 * seed + k) for k, p in enumerate(laws)]
+    return reduced(outcomes, roles, DeviceOptions(readout_mitigation="calibrated"))
+
+
+def _mitigated() -> Experiment:
+    """Away from certain outcomes, where the nearest distribution has no bias; those are in unit/backends/test_raw_counts.py."""
+    law = np.array([0.4, 0.1, 0.2, 0.3])
+
+    def draw(seed: int) -> Drawn:
+        (counts,) = mitigated(law, seed, 4000)
+        plain = {name: group.estimate(counts) for name, group in READ.items()}
+        return {n: (v, max(e, error_before_projection([(1.0, counts, READ[n].values)]))) for n, (v, e) in plain.items()}
+
+    return Experiment(draw, lambda: {n: float(law @ group.values(np.arange(4))) for n, group in READ.items()})
+
+
 EXPERIMENTS: dict[str, Experiment] = {
     "a line": _evolved(_line, qd.SplitStep(8), 200, {"x": lambda w: w[:, 0], "p": qd.of_momenta(lambda k: k[:, 0])}),
     "walls": _evolved(_plane, qd.SplitStep(8), 200, rare=("kinetic",)),
     "rare outcomes": _evolved(_cube, qd.SplitStep(8), 100, rare=("kinetic", "energy")),
     "one measured group": _evolved(_spins, qd.Exact(), 200, {"group": CORRELATED}),
+    "mitigated counts": _mitigated(),
     "a rare share": _share(0.03, 100),
     "a share": _share(0.3, 100),
     "free energies": _neurons(),
@@ -312,6 +347,7 @@ COVERS: dict[str, tuple[str, ...] | str] = {
     "plotting/pages/sections.py": "what a run says, printed",
     "results/observables.py": ("a line", "walls", "rare outcomes", "one measured group"),
     "results/rare.py": ("rare outcomes",),
+    "results/raw_counts.py": ("mitigated counts",),
     "runs/trajectory_file.py": "what a file says",
     "validation/loss_budget.py": "sums of errors of other modules",
     "validation/compact_comparison.py": "a distance expected of equal runs, and errors of other modules",

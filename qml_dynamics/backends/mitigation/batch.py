@@ -7,13 +7,14 @@ can read a job with nothing but its id.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypedDict, cast
 
 import numpy as np
 from qiskit import ClassicalRegister, QuantumCircuit
 
 from ...base.errors import BackendError
+from ...results.raw_counts import RawCounts
 from ...results.sampling import merged_counts
 from ...results.trajectory import Counts
 from ..device.compile import REGISTER, Compiled
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from qiskit.primitives import BitArray, PrimitiveResult
 
 KEY = "qml_dynamics"
+_Undone = tuple[np.ndarray, float, RawCounts | None]  # a quasi-distribution, the samples it is worth, and what was read
 
 
 class Role(TypedDict, total=False):
@@ -75,22 +77,27 @@ def reduced(outcomes: Sequence[Counts], roles: Sequence[Role], options: DeviceOp
     """The counts of each circuit, readout undone and noise extrapolated where asked for.
 
     Mitigated counts are whole numbers too: those of the nearest distribution, for the number of samples that would have the
-    same variance. So they are fewer than the shots taken, and standard errors computed from them are honest.
+    same variance. So they are fewer than the shots taken. Where readout alone was undone, what was read stands beside them
+    (``Counts.raw``), since their own variance is too small near certain outcomes.
     """
     if not options.mitigates:
         return list(outcomes)
     assignment = _assignment(outcomes, roles)
     for role in roles:
         _check_role(role, assignment, options)
-    found: dict[int, dict[int, tuple[np.ndarray, float]]] = {}
+    calibrating = min((c.shots for c, role in zip(outcomes, roles) if "calibration" in role), default=0)
+    found: dict[int, dict[int, _Undone]] = {}
     for counts, role in zip(outcomes, roles):
         if "circuit" not in role:
             continue
-        distribution, worth = dense(counts, len(role["qubits"])), float(counts.shots)
+        distribution, worth, read = dense(counts, len(role["qubits"])), float(counts.shots), None
         if options.readout_mitigation is not None:
             errors = [(one, zero) for one, zero in role.get("readout", ())] or [assignment[q] for q in role["qubits"]]
             distribution, worth = unread(distribution, errors), worth / amplification(errors) ** 2
-        found.setdefault(role["circuit"], {})[role["scale"]] = (distribution, worth)
+            told = 0 if role.get("readout") else calibrating
+            rates = np.array([(*rates, told, qubit) for rates, qubit in zip(errors, role["qubits"])], dtype=float)
+            read = RawCounts(counts.index, counts.count, rates)
+        found.setdefault(role["circuit"], {})[role["scale"]] = (distribution, worth, read)
     return [_one(found[index], options) for index in sorted(found)]
 
 
@@ -103,14 +110,13 @@ def _check_role(role: Role, assignment: Mapping[int, tuple[float, float]], optio
         raise BackendError("This job was not submitted with the mitigation that it is to be read with.")
 
 
-def _one(at: Mapping[int, tuple[np.ndarray, float]], options: DeviceOptions) -> Counts:
+def _one(at: Mapping[int, _Undone], options: DeviceOptions) -> Counts:
     scales = sorted(at)
+    distribution, worth, read = at[scales[0]]
     if len(scales) > 1:
-        ps, ns = zip(*(at[s] for s in scales))
-        distribution, worth = extrapolated(scales, ps, ns, options.zne_extrapolation)
-    else:
-        distribution, worth = at[scales[0]]
-    return as_counts(nearest_distribution(distribution), worth)
+        ps, ns, _ = zip(*(at[s] for s in scales))
+        (distribution, worth), read = extrapolated(scales, ps, ns, options.zne_extrapolation), None
+    return replace(as_counts(nearest_distribution(distribution), worth), raw=read)
 
 
 def _assignment(outcomes: Sequence[Counts], roles: Sequence[Role]) -> dict[int, tuple[float, float]]:
