@@ -63,7 +63,9 @@ def _parts(
     domain, h, out = job.problem.domain, job.h, dict[str, list[Part]]()
     for number, (name, every) in enumerate(groups.items()):
         now = groups_at(h, name, every, t)
-        out[name] = [(1.0, seen[Stream.OPERATORS, number, i, j], group.values) for j, group in enumerate(now)]
+        out[name] = [
+            (1.0, seen[Stream.OPERATORS, number, i, j], partial(_of_group, group)) for j, group in enumerate(now)
+        ]
     weight, dual = seen[Stream.WEIGHT, i], seen.get((Stream.DUAL, i), seen[Stream.WEIGHT, i])
     if isinstance(h, LearningHamiltonian):
         d, s = h.coefficients(t)
@@ -76,6 +78,11 @@ def _parts(
             place = _at_points if points else _at_momenta
             out[o.name] = [] if table is None else [(1.0, weight if points else dual, partial(place, domain, table))]
     return out
+
+
+def _of_group(group: PauliGroup, outcome: np.ndarray) -> np.ndarray:
+    table = group.everywhere()  # made when it is asked for: a run has one for each group and moment
+    return np.asarray(table[outcome & (table.size - 1)])
 
 
 def _at_points(domain: Domain, table: np.ndarray, outcome: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from ..model.objectives.base import ROUNDING, SAME, SAME_OF_ALL, Objective
 from ..model.operator_inputs import kind_of
 from ..model.pauli import OperatorLike, PauliSum, pauli_sum
 from ..model.problem import Problem, common_wires
-from ..model.transforms import Transform
+from ..model.transforms import Transform, walsh_hadamard
 from .rare import flips, mean_seen, unseen_change
 from .sampling import draw
 from .trajectory import Best, Counts
@@ -48,6 +48,12 @@ class PauliGroup:
         support = self.terms.x | self.terms.z
         parity = bit_count(index[:, None] & support[None, :]) & 1
         return np.asarray((1 - 2.0 * parity) @ self.terms.coefficients)
+
+    def everywhere(self) -> np.ndarray:
+        """The group's sum at all ``2**n`` outcomes of its basis: ``O(n 2**n)``, however many strings it has."""
+        size = 1 << self.terms.num_qubits
+        masks = np.bincount(self.terms.x | self.terms.z, self.terms.coefficients, size)
+        return np.asarray(walsh_hadamard(masks) * np.sqrt(size))
 
     def probabilities(self, psi: np.ndarray) -> np.ndarray:
         """Outcome probabilities of a wave in this basis."""

@@ -18,7 +18,6 @@ from ..base.estimate import mean_of_counts
 from .rare import flips, unseen_change
 from .trajectory import Counts
 
-_BLOCK = 1 << 12  # outcomes whose values are asked for at a time
 Part = tuple[float, Counts, Callable[[np.ndarray], np.ndarray]]  # a factor, counts, and a function of their outcomes
 
 
@@ -28,8 +27,8 @@ class RawCounts:
 
     Attributes:
         index, count: outcomes, ascending, and how often each was read.
-        rates: for each qubit p(1|0), p(0|1), the shots of the calibration that told them (0: they are exact) and which qubit of the
-            device it is, shape ``(n, 4)``.
+        rates: for each qubit p(1|0), p(0|1), the shots of the calibration that told them (0: they are exact) and a number that is
+            the same where it is the same qubit of the device and the same job, shape ``(n, 4)``.
     """
 
     index: np.ndarray
@@ -57,7 +56,7 @@ def error_before_projection(parts: Sequence[Part]) -> float:
     ``d<f>_q / dp(1|0) = - sum_x [x_q = 0] q(x) (f(x with bit q flipped) - f(x)) / (1 - p(1|0) - p(0|1))``, likewise for p(0|1)).
 
     Args:
-        parts: factors, counts, and functions of their outcomes, shape ``(m,)`` to ``(m,)``.
+        parts: factors, counts, and functions of their outcomes, shape ``(m,)`` to ``(m,)``, asked for all ``2**n`` at once.
 
     >>> raw = RawCounts(np.array([0, 1]), np.array([980, 20]), np.array([[0.02, 0.02, 0.0, 0.0]]))
     >>> round(error_before_projection([(1.0, Counts(np.array([0]), np.array([921]), raw), lambda bit: 1.0 - 2.0 * bit)]), 4)
@@ -70,8 +69,7 @@ def error_before_projection(parts: Sequence[Part]) -> float:
         if read is None:
             return 0.0
         n = len(read.rates)
-        every = np.arange(1 << n)
-        f = factor * np.concatenate([values(every[k : k + _BLOCK]) for k in range(0, every.size, _BLOCK)])
+        f = factor * values(np.arange(1 << n))
         f -= float(counts.count @ f[counts.index]) / counts.shots
         quasi, pulled = read.undone(read.frequencies()), read.undone(f, transposed=True)
         beside = flips(n, int(read.index[int(np.argmax(read.count))]))

@@ -262,7 +262,7 @@ def _chain(tau: float, samples: int, groups: int) -> Experiment:
     return Experiment(draw, truth, dear=True, groups={"mean": groups, "balance": 8})
 
 
-MISREAD = [(0.02, 0.05), (0.01, 0.04)]  # p(1|0) and p(0|1) of two qubits
+MISREAD = [(0.02, 0.05), (0.01, 0.04), (0.03, 0.06), (0.015, 0.03), (0.02, 0.03), (0.01, 0.05)]  # p(1|0), p(0|1)
 READ = {name: PauliGroup(("Z", "Z"), pauli_sum({name: 1.0})) for name in ("IZ", "ZZ")}
 
 

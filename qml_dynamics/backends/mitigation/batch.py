@@ -6,6 +6,7 @@ can read a job with nothing but its id.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypedDict, cast
@@ -86,6 +87,7 @@ def reduced(outcomes: Sequence[Counts], roles: Sequence[Role], options: DeviceOp
     for role in roles:
         _check_role(role, assignment, options)
     calibrating = min((c.shots for c, role in zip(outcomes, roles) if "calibration" in role), default=0)
+    job = _number(outcomes) if calibrating else 0
     found: dict[int, dict[int, _Undone]] = {}
     for counts, role in zip(outcomes, roles):
         if "circuit" not in role:
@@ -95,7 +97,7 @@ def reduced(outcomes: Sequence[Counts], roles: Sequence[Role], options: DeviceOp
             errors = [(one, zero) for one, zero in role.get("readout", ())] or [assignment[q] for q in role["qubits"]]
             distribution, worth = unread(distribution, errors), worth / amplification(errors) ** 2
             told = 0 if role.get("readout") else calibrating
-            rates = np.array([(*rates, told, qubit) for rates, qubit in zip(errors, role["qubits"])], dtype=float)
+            rates = np.array([(*pair, told, job + qubit) for pair, qubit in zip(errors, role["qubits"])], dtype=float)
             read = RawCounts(counts.index, counts.count, rates)
         found.setdefault(role["circuit"], {})[role["scale"]] = (distribution, worth, read)
     return [_one(found[index], options) for index in sorted(found)]
@@ -133,6 +135,14 @@ def _assignment(outcomes: Sequence[Counts], roles: Sequence[Role]) -> dict[int, 
         zeros, ones = (_marginal(seen[which], bit) for which in (0, 1))
         out[qubit] = calibrated(zeros, ones, 1)[0]
     return out
+
+
+def _number(outcomes: Sequence[Counts]) -> int:
+    """Of a job, from all that was counted in it: a multiple of ``2**20``, room for its qubits, below ``2**52``, so exact as a float."""
+    digest = hashlib.blake2b(digest_size=4)
+    for counts in outcomes:
+        digest.update(np.asarray(counts.count, dtype="<i8").tobytes())
+    return int.from_bytes(digest.digest(), "big") << 20
 
 
 def _marginal(counts: Counts, bit: int) -> np.ndarray:

@@ -13,7 +13,9 @@ import qml_dynamics as qd
 from qml_dynamics.backends.cache import cached
 from qml_dynamics.backends.mitigation.batch import Role, reduced
 from qml_dynamics.backends.options import DeviceOptions
+from qml_dynamics.model.pauli import PauliSum
 from qml_dynamics.results.journal import Journal, Scope
+from qml_dynamics.results.observables import PauliGroup
 from qml_dynamics.results.rare import mean_seen
 from qml_dynamics.results.raw_counts import RawCounts, error_before_projection
 from qml_dynamics.results.trajectory import Counts
@@ -21,8 +23,15 @@ from qml_dynamics.runs import fetch, submit
 from tests.error_bars.estimates import mitigated
 
 SEEDS = 200
-WITHIN = 179  # 95.4 % of 200 is 191 +- 3; four of these errors less
+WITHIN = 186  # 93 in 100; 95.4 in 100 are 191 +- 3
 LOSSES = np.array([-1.0, 0.5, 0.3, 2.0, 0.1, 0.4, 0.7, 1.0])
+
+
+def one_of(size: int, law: dict[int, float]) -> np.ndarray:
+    """Probabilities of all outcomes from those that can come."""
+    return np.bincount(list(law), list(law.values()), size)
+
+
 LAWS = {
     "certain 0": [1.0, 0.0],
     "certain 1": [0.0, 1.0],
@@ -31,6 +40,12 @@ LAWS = {
     "two qubits, certain": [1.0, 0.0, 0.0, 0.0],
     "two qubits, nearly certain": [0.94, 0.03, 0.02, 0.01],
     "two qubits": [0.4, 0.1, 0.2, 0.3],
+    "four qubits, certain": one_of(16, {5: 1.0}),
+    "four qubits, nearly certain": one_of(16, {0: 0.94, 1: 0.03, 4: 0.02, 10: 0.01}),
+    "four qubits": np.random.default_rng(1).dirichlet(np.ones(16)),
+    "six qubits, certain": one_of(64, {5: 1.0}),
+    "six qubits, nearly certain": one_of(64, {0: 0.94, 1: 0.03, 16: 0.02, 34: 0.01}),
+    "six qubits": np.random.default_rng(1).dirichlet(np.ones(64)),
 }
 
 
@@ -39,7 +54,7 @@ def parity(index: np.ndarray) -> np.ndarray:
 
 
 def lopsided(index: np.ndarray) -> np.ndarray:
-    return np.array([0.3, -1.0, 2.0, 0.4])[index]
+    return np.array([0.3, -1.0, 2.0, 0.4])[index & 3] + 0.5 * (index >> 2)
 
 
 def mean(counts: Counts, values: np.ndarray) -> float:
@@ -52,16 +67,17 @@ def test_two_errors_hold_every_law(name: str, shots: int) -> None:
     """And are about as wide as the root mean square of what they are errors of, which holds the bias of the projection too.
 
     At a corner they are wider, up to 1.5 times for the parity, which is at the end of its range there, and more for a function that is not,
-    of which the projection takes away errors to both sides.
+    of which the projection takes away errors to both sides; so they are, by less, where few of many outcomes can come.
     """
     law = np.array(LAWS[name])
+    widest = 1.5 if law.size > 4 and (law == 0).any() else 1.25
     answers = [mitigated(law, seed, shots)[0] for seed in range(SEEDS)]
     for function, corner in zip((parity, lopsided), (1.5, 4.0)):
         values = function(np.arange(law.size))
         gap = np.array([mean(counts, values) - law @ values for counts in answers])
         error = np.array([error_before_projection([(1.0, counts, function)]) for counts in answers])
         assert int((np.abs(gap) <= 2 * error).sum()) >= WITHIN
-        assert 0.85 < error.mean() / np.sqrt((gap**2).mean()) < (corner if law.max() == 1 else 1.25)
+        assert 0.85 < error.mean() / np.sqrt((gap**2).mean()) < (corner if law.max() == 1 else widest)
 
 
 def test_sums_over_one_calibration_are_held() -> None:
@@ -113,6 +129,36 @@ def test_errors_are_those_of_dense_matrices() -> None:
         table = [(a, counts, f(np.arange(4))) for a, counts, f in parts]
         assert found == pytest.approx(dense_error(table, variances), rel=1e-3)  # counts are whole: p is q to 1e-7
         assert found > 1.01 * dense_error(table, np.zeros_like(rates))  # the rates have a part in it
+
+
+def test_a_group_of_strings_everywhere_is_that_outcome_by_outcome() -> None:
+    """Of five qubits, where no permutation of bits, and no other scale, gives the same; in bases of all kinds, and of no string."""
+    rng = np.random.default_rng(4)
+    for strings in (0, 1, 2, 40, 200):
+        masks = rng.choice(1 << 10, strings, replace=False)
+        terms = PauliSum(5, masks & 31, masks >> 5, rng.normal(size=strings))
+        group = PauliGroup(("X", "Y", "Z", "Z", "I"), terms)
+        assert group.everywhere() == pytest.approx(group.values(np.arange(32)), abs=1e-12)
+    assert np.unique(group.everywhere().round(9)).size == 32  # no symmetry
+
+
+def test_a_calibration_is_known_by_its_job() -> None:
+    """Two jobs that find the same rates by chance are two calibrations, read twice they are one; and all circuits of one have one."""
+    rates = []
+    for ones in (40, 41, 41):
+        outcomes = [Counts(np.arange(2), np.array([100 - n, n])) for n in (50, ones, 2, 95)]
+        every: list[Role] = [{"circuit": k, "scale": 1, "qubits": [7]} for k in (0, 1)]
+        every += [{"calibration": k, "qubits": [7]} for k in (0, 1)]
+        read = [c.raw for c in reduced(outcomes, every, DeviceOptions(readout_mitigation="calibrated"))]
+        assert read[0] is not None
+        assert read[1] is not None
+        assert np.array_equal(read[0].rates, read[1].rates)
+        rates.append(read[0].rates[0].tolist())
+    first, second, again = rates
+    assert first[:3] == second[:3]
+    assert first[3] != second[3]
+    assert second == again
+    assert all(int(number) == number < 2**53 and int(number) % 2**20 == 7 for *_, number in rates)
 
 
 def test_errors_at_the_edge_reach_to_the_far_end() -> None:
