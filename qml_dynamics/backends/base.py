@@ -271,11 +271,10 @@ _FLAGS = (
 )
 _LIMITS = ("max_circuits", "max_executions", "most_qubits")
 _SAMPLING = ("sample_branches", "sample", "probabilities", "states", "compiled")
+_SENDING = ("open_batch", "submit", "find")
 _MOST = 10**18  # of any limit
-# flags of the contract whose attribute has another name
-ATTRIBUTES = {"midway": "measures_midway"}
-# verbs that a flag promises
-VERBS: Mapping[str, tuple[str, ...]] = {
+ATTRIBUTES = {"midway": "measures_midway"}  # flags of the contract whose attribute has another name
+VERBS: Mapping[str, tuple[str, ...]] = {  # that a flag promises
     "midway": ("sample_midway",),
     "estimates": ("estimate",),
     "jobs": ("submit", "status", "collect", "find", "cancel"),
@@ -285,8 +284,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "branches": ("sample_branches",),
     **{name: (name,) for name in ("trains", "seconds", "reason", "usage", "transient")},
 }
-# flags that are read off the verbs of a backend which states no capabilities
-_BY_VERB = ("on_device", "binds", "seconds", "reason", "usage", "transient")
+_BY_VERB = ("on_device", "binds", "seconds", "reason", "usage", "transient")  # where none are stated
 
 
 @checks_arguments_but("backend")
@@ -313,13 +311,15 @@ def capabilities(backend: Backend) -> Capabilities:
         raise BackendError(
             f"Argument `backend` must state its capabilities as a Capabilities object, but those of {backend.name} are {stated!r}."
         )
-    return replace(stated, branches=False) if stated.branches and not _branches(backend) else stated
+    standing = [(stated.branches, "branches", _SAMPLING), (stated.vendor_batches, "vendor_batches", _SENDING)]
+    passing = [name for flag, name, verbs in standing if flag and not _newest(backend, verbs)]
+    return replace(stated, **dict.fromkeys(passing, False)) if passing else stated
 
 
-def _branches(backend: Backend) -> bool:
-    """Whether the verb is no older than those that it stands for: it would pass by what a wrapper or a subclass makes of them."""
+def _newest(backend: Backend, verbs: Sequence[str]) -> bool:
+    """Whether the first verb is no older than those that it stands for: it would pass by what a wrapper or a subclass makes of them."""
     homes = [getattr(backend, "__dict__", {}), *map(vars, type(backend).__mro__)]
-    first, *others = (next((k for k, home in enumerate(homes) if name in home), len(homes)) for name in _SAMPLING)
+    first, *others = (next((k for k, home in enumerate(homes) if name in home), len(homes)) for name in verbs)
     return first < len(homes) and first <= min(others)
 
 

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import cast
 
 from ..backends.optional_verbs import BatchingBackend, VendorBatch
-from ..base.errors import BackendError
 from .context import Context
-from .retry import bounded, persistently, vendor_error
+from .retry import Patience, bounded, persistently, vendor_error
+
+_OPENING, _TRIES = 60.0, 3  # seconds, and attempts: jobs do not depend on it
 
 
 @contextmanager
@@ -38,14 +39,20 @@ def _opened(context: Context, jobs: int) -> VendorBatch | None:
     backend = cast(BatchingBackend, context.backend)
     what = f"{backend.name}: opening a batch for {jobs} jobs"
     try:
-        opened = persistently(what, backend.open_batch, context.patience, backend)
-    except BackendError as error:
-        context.ledger.note("no batch", str(error))
+        opened = persistently(what, lambda: backend.open_batch(), _hurried(context.patience), backend)
+        if not isinstance(opened, VendorBatch):
+            raise TypeError(f"open_batch() gave a {type(opened).__name__}")
+    except Exception as error:  # of any kind: the jobs do not depend on it
+        context.ledger.note("no batch", str(vendor_error(what, error)))
         return None
     if opened.id is not None:
         opened = replace(opened, id=str(opened.id))
     context.ledger.note("batch opened", f"{opened.id} for {jobs} jobs")
     return opened
+
+
+def _hurried(patience: Patience) -> Patience:
+    return replace(patience, attempts=min(_TRIES, patience.attempts), call=min(_OPENING, patience.call))
 
 
 def _close(context: Context, opened: VendorBatch) -> None:

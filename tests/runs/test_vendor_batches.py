@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 from qiskit.quantum_info import SparsePauliOp
+from qiskit_ibm_runtime import Batch
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from shared_runs import METHOD, QUICK, same, well
 from standin import RequestsApiError, Service, cloud, set_state
 
 import qml_dynamics as qd
-from qml_dynamics.backends.ibm import waiting
+from qml_dynamics.backends.base import capabilities
+from qml_dynamics.backends.ibm import runtime, waiting
 from qml_dynamics.base.errors import BackendError, ProblemError
 from qml_dynamics.results.trajectory import Trajectory
 from qml_dynamics.runs import Run, open_run, submit
@@ -225,14 +228,47 @@ def test_evolve_sends_all_jobs_of_a_call_before_it_waits(tmp_path: Path, monkeyp
 
 
 def test_evolve_names_the_jobs_that_are_left(tmp_path: Path) -> None:
-    """A job that is refused, and a job that fails, among others that run."""
-    first = cloud(tmp_path / "a", faults={"run": [None, RequestsApiError("400 Client Error: no", 400)]})
-    with pytest.raises(BackendError, match=r"400 Client Error.* \(job \w+ is still with the vendor\)"):
+    """A job that is refused, once more when the one before it has ended, and a job that fails among others that run."""
+    no = RequestsApiError("400 Client Error: no", 400)
+    first = cloud(tmp_path / "a", faults={"run": [None, no, no]})
+    with pytest.raises(BackendError, match=r"400 Client Error: no"):
         qd.evolve(PAIR, METHOD, backend=first, **ASK)
     assert list(map(len, Service(tmp_path / "a").batches().values())) == [1]
     second = cloud(tmp_path / "b", faults={"status": [lambda _: "ERROR"]})
     with pytest.raises(BackendError, match=r"ended as 'failed'. \(jobs \w+, \w+ are still with the vendor\)"):
         qd.evolve(PAIR, METHOD, backend=second, **ASK)
+
+
+def test_evolve_waits_where_the_vendor_takes_no_more(tmp_path: Path, undisturbed: Trajectory) -> None:
+    """A refusal among jobs that run may be a limit of pending jobs: those are fetched, and the refused one is sent again."""
+    faults: dict[str, list[Any]] = {"run": [None, RequestsApiError("400 Client Error: pending jobs", 400)]}
+    same(qd.evolve(PAIR, METHOD, backend=cloud(tmp_path / "service", faults=faults), **ASK), undisturbed)
+    assert faults == {"run": []}
+
+
+def test_a_wrapper_with_a_submit_of_its_own_sends_each_job(tmp_path: Path) -> None:
+    """The batch would be that of the backend inside, and pass the wrapper by."""
+
+    class Wrapper:
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+        def submit(self, *given: Any) -> str:
+            return str(self.inner.submit(*given))
+
+    inner = cloud(tmp_path / "service")
+    assert capabilities(inner).vendor_batches
+    assert not capabilities(Wrapper(inner)).vendor_batches  # type: ignore[arg-type]
+
+
+def test_an_open_session_keeps_its_jobs() -> None:
+    device = FakeManilaV2()
+    with Batch(backend=device), pytest.raises(BackendError, match="session that is open"):
+        runtime.batch(device)
+    assert runtime.batch(device).session_id is None  # a simulation of the device: the service has no part in it
 
 
 def test_evolve_without_a_batch_gives_the_same(tmp_path: Path, undisturbed: Trajectory) -> None:

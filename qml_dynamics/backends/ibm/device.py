@@ -8,9 +8,10 @@ A module of its own behind `opening`: what the backend does, whichever way it wa
 
 from __future__ import annotations
 
+import copy
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -251,9 +252,15 @@ class IBMBackend:
             raise BackendError(
                 f"Argument `backend` must schedule jobs in batches, but {self.name} takes them one by one."
             )
-        made = told(lambda: new(self.device), f"Opening a batch on {self.name}")
-        close = partial(told, made.close, f"Closing batch {made.session_id}")
-        return VendorBatch(made.session_id, cast(JobBackend, replace(self, batch=made)), close)
+
+        def opened() -> VendorBatch:
+            """The client's batch, and a copy of this backend, of whatever class, that sends into it."""
+            made, inside = new(self.device), copy.copy(self)
+            object.__setattr__(inside, "batch", made)
+            close = partial(told, made.close, f"Closing batch {made.session_id}")
+            return VendorBatch(made.session_id, cast(JobBackend, inside), close)
+
+        return told(opened, f"Opening a batch on {self.name}")
 
     def _done(self, tag: str, answers: list[Counts] | list[Expected]) -> str:
         job_id = f"local-{uuid.uuid4().hex}"
@@ -356,6 +363,7 @@ class IBMBackend:
 
     def estimate(self, asked: Sequence[Asked], shots: int, seeds: Sequence[int]) -> list[Expected]:
         """Operators by the runtime's estimator, waiting for its job; see ``EstimatingBackend``."""
+        check_asked(asked, shots)
         most = max(circuits_of([item], self.options) for item in asked) // len(self.options.scales)
         return waited(self, asked, shots, seeds, most)
 

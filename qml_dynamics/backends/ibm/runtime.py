@@ -16,6 +16,7 @@ from qiskit_ibm_runtime import Batch, QiskitRuntimeService, fake_provider
 from qiskit_ibm_runtime.executor_estimator import Estimator
 from qiskit_ibm_runtime.executor_sampler import Sampler
 from qiskit_ibm_runtime.fake_provider.fake_backend import FakeBackendV2
+from qiskit_ibm_runtime.utils.default_session import get_cm_session
 
 from ...base.errors import BackendError, describe, one_of
 from ..aer import AerSimulator, NoiseModel
@@ -275,7 +276,12 @@ def batch(device: BackendV2) -> Batch:
     """A batch of jobs on a device, open until it is closed.
 
     It ends by itself at the service's own limit, the longest that there is: at a shorter one the jobs that still wait would fail.
+
+    Raises:
+        BackendError: the person has a session or a batch open, in which the jobs are to be.
     """
+    if get_cm_session() is not None:
+        raise BackendError("Jobs are sent in the session that is open.")
     return Batch(backend=device)
 
 

@@ -36,26 +36,40 @@ def waited(
     """The answers of as many jobs as it takes, each filled up with circuits that count for ``most`` at most.
 
     Raises:
-        BackendError: a job was refused or ended without a result; the message names those that are still with the vendor.
+        BackendError: a job was refused, once more when those before it had ended, or ended without a result; the message names those
+            that are still with the vendor.
     """
     room = backend.capabilities.room(shots)
     size = max(1, len(circuits) if room is None else room // most)
     parts = [slice(start, start + size) for start in range(0, len(circuits), size)]
     left: list[str] = []
     out: list[Any] = []
+
+    def fetch_first() -> None:
+        """Wait for the job that was sent first of those that are left."""
+        state = _wait(backend, left[0])
+        if state != "done":
+            raise BackendError(f"Job {left.pop(0)} on {backend.name} ended as {state!r}.")
+        out.extend(_patiently(partial(backend.collect, left[0])))
+        left.pop(0)
+
     try:
         with _together(backend, len(parts)) as sender:
             for part in parts:
                 tag = f"qml-dynamics-{uuid.uuid4().hex[:12]}"
-                left.append(sender.submit(circuits[part], shots, seeds[part], tag))
+                send = partial(sender.submit, circuits[part], shots, seeds[part], tag)
+                try:
+                    left.append(send())
+                except BackendError:
+                    if not left:
+                        raise
+                    while left:  # a vendor may take only so many jobs at a time
+                        fetch_first()
+                    left.append(send())
         while left:
-            state = _wait(backend, left[0])
-            if state != "done":
-                raise BackendError(f"Job {left.pop(0)} on {backend.name} ended as {state!r}.")
-            out += _patiently(partial(backend.collect, left[0]))
-            left.pop(0)
+            fetch_first()
     except BackendError as error:
-        if not left:
+        if not left or backend.local:
             raise
         words = f"job {left[0]} is" if len(left) == 1 else f"jobs {', '.join(left)} are"
         told = f"{error} ({words} still with the vendor)"

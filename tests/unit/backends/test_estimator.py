@@ -236,6 +236,8 @@ def test_what_an_estimator_cannot_give_is_said_with_the_way_out() -> None:
     small = qd.backend(BackendEstimatorV2(backend=GenericBackendV2(3, seed=1)))
     with pytest.raises(qd.BackendError, match="at least 4 qubits"):
         small.estimate([Asked(QuantumCircuit(4), (pauli_sum(SparsePauliOp("ZIII")),))], 10, [1])  # type: ignore[attr-defined]
+    with pytest.raises(qd.BackendError, match="shots"):
+        small.estimate([Asked(QuantumCircuit(2), (pauli_sum(SparsePauliOp("ZI")),))], 0, [1])  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
