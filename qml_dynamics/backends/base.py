@@ -308,12 +308,12 @@ def capabilities(backend: Backend) -> Capabilities:
     says = getattr_static(backend, "capabilities", None) is not None
     stated = getattr(backend, "capabilities") if says else _from_attributes(backend)  # noqa: B009 - no part of the protocol
     if not isinstance(stated, Capabilities):
-        raise BackendError(
-            f"Argument `backend` must state its capabilities as a Capabilities object, but those of {backend.name} are {stated!r}."
-        )
-    standing = [(stated.branches, "branches", _SAMPLING), (stated.vendor_batches, "vendor_batches", _SENDING)]
-    passing = [name for flag, name, verbs in standing if flag and not _newest(backend, verbs)]
-    return replace(stated, **dict.fromkeys(passing, False)) if passing else stated
+        must = "Argument `backend` must state its capabilities as a Capabilities object"
+        raise BackendError(f"{must}, but those of {backend.name} are {stated!r}.")
+    along = stated.branches and _newest(backend, _SAMPLING)
+    together = stated.vendor_batches and _newest(backend, _SENDING)
+    same = (along, together) == (stated.branches, stated.vendor_batches)
+    return stated if same else replace(stated, branches=along, vendor_batches=together)
 
 
 def _newest(backend: Backend, verbs: Sequence[str]) -> bool:

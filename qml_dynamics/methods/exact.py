@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 _ENTRY, _DRIVEN = 84, 96  # bytes an entry of H: eigenvectors, or the exponential of a step beside what it is made from
-_NOISE = 1e-14  # of the overlap of a unit wave with a level: less is the rounding of eigenvectors
+_NOISE = 1e-14  # of the overlap of a unit wave with a level: less is the rounding of eigenvectors, more where levels are close
 _DECIDES = 1e-6  # of the weight of a wave
 
 
@@ -100,31 +100,47 @@ def _constant(
     psi = problem.initial.vector(problem.domain)
     energies, modes = np.linalg.eigh(h.terms.matrix() if isinstance(h, PauliHamiltonian) else h.matrix())
     parts = modes.conj().T @ psi.reshape(-1)
+    held = np.flatnonzero(parts)  # a level without any overlap may lie so low that the rest would underflow
+    energies, modes, parts = (
+        (energies, modes, parts) if len(held) == len(parts) else (energies[held], modes[:, held], parts[held])
+    )
+    noise, told = _noise(energies, parts), False
     for i, t in enumerate(saves):
         amount = h.amount(0.0, t) if isinstance(h, PauliHamiltonian) else t
         if problem.clock == "real":
             wave, log = modes @ (np.exp(-1j * energies * amount) * parts), 0.0
         else:
-            held = np.flatnonzero(parts)  # a level without any overlap may lie so low that the rest would underflow
-            exponents = -energies[held] * amount
+            exponents = -energies * amount
             top = float(exponents.max())
-            grown = np.exp(exponents - top) * parts[held]
-            _warn_of_noise(grown, parts[held], t)
-            wave = modes[:, held] @ grown
+            grown = np.exp(exponents - top) * parts
+            told = told or _warned_of_noise(grown, np.abs(parts) < noise, t)
+            wave = modes @ grown
             log = float(np.log(np.linalg.norm(wave)) + top)
         on_step(i + 1, len(saves))
         yield t, (wave / np.linalg.norm(wave)).reshape(psi.shape), log
 
 
-def _warn_of_noise(grown: np.ndarray, parts: np.ndarray, t: float) -> None:
+def _noise(energies: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """How large the overlap with each level may be by rounding alone: vectors of a matrix turn by its rounding over the distance of levels.
+
+    The distance is that from the mean energy of the start, in whose levels the start has its weight.
+    """
+    weights = np.abs(parts) ** 2
+    apart = np.abs(energies - weights @ energies / weights.sum())
+    largest = float(np.abs(energies).max())
+    return np.asarray(np.maximum(_NOISE, np.finfo(float).eps * largest / np.maximum(apart, 1e-6 * largest + 1e-300)))
+
+
+def _warned_of_noise(grown: np.ndarray, small: np.ndarray, t: float) -> bool:
     """Say so where overlaps that are rounding hold more than a millionth of the weight: a start in a symmetry's sector stays in it."""
-    noise = np.linalg.norm(grown[np.abs(parts) < _NOISE])
-    if noise**2 > _DECIDES * np.linalg.norm(grown) ** 2:
-        text = (
-            f"The wave at t = {t:g} grew from overlaps with low levels below {_NOISE:g} at the start, which may be 0: "
-            "Krylov() keeps a start in the sector of its symmetry."
-        )
-        warnings.warn(text, OverlapWarning, stacklevel=2)
+    if not np.linalg.norm(grown[small]) ** 2 > _DECIDES * np.linalg.norm(grown) ** 2:
+        return False
+    text = (
+        f"The wave at t = {t:g} grew from overlaps with low levels that rounding at the start does not tell from 0: "
+        "Krylov() keeps a start in the sector of its symmetry."
+    )
+    warnings.warn(text, OverlapWarning, stacklevel=2)
+    return True
 
 
 def _driven(

@@ -338,7 +338,7 @@ def unchanging(value: object) -> bool:
         return all(map(unchanging, value))
     if is_dataclass(value) and not isinstance(value, type):
         frozen = type(value).__dataclass_params__.frozen  # type: ignore[attr-defined]
-        return frozen and all(unchanging(getattr(value, each.name)) for each in fields(value))
+        return frozen and all(each.compare and unchanging(getattr(value, each.name)) for each in fields(value))
     return value is None or isinstance(value, (bool, int, float, str))
 
 

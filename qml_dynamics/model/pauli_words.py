@@ -148,22 +148,28 @@ def without_comments(text: str) -> str:
     return _COMMENT.sub(lambda found: " " * len(found[0]) if found[0].startswith("#") else found[0], text)
 
 
+def _unclear(row: re.Match[str]) -> bool:
+    """Whether a word and a signed number stand beside each other with nothing but blanks between."""
+    return not row["quote"] and (row["number"] or "0")[0] in "+-" and not row["between"].strip(" ")
+
+
 def coefficients_first(text: str) -> str:
     """A list with a word and its coefficient on every line, ``ZZ -1.0``, in the order of the grammar; any other text as it is.
 
     Raises:
-        Unreadable: for a single line that may be a product or a sum, ``ZZ -1.0``.
+        Unreadable: for a line that may be a product or a sum, ``ZZ -1.0``, alone or among lines of another kind.
 
     >>> coefficients_first("ZZ -1.0\\nXI\\t0.5")
     '(-1.0) ZZ\\n(0.5) XI'
     """
     rows = [_ROW.fullmatch(line) for line in text.split("\n") if line.strip()]
     found = [row for row in rows if row is not None]
+    unclear = [row for row in found if _unclear(row)]
+    if unclear and (len(rows) == 1 or len(found) < len(rows)):  # alone, or among lines of another kind
+        word, number = unclear[0]["word"], unclear[0]["number"]
+        raise Unreadable(0, f"may be a product or a sum: write {number} {word}, or {word} {number[0]} {number[1:]}")
     if not found or len(found) < len(rows):
         return text
-    word, between, number = found[0]["word"], found[0]["between"], found[0]["number"]
-    if len(found) == 1 and number is not None and number[0] in "+-" and not between.strip(" "):
-        raise Unreadable(0, f"may be a product or a sum: write {number} {word}, or {word} {number[0]} {number[1:]}")
     return "\n".join(f"({row['inner'] or row['number']}) {row['word']}" for row in found)
 
 

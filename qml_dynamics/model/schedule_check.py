@@ -14,8 +14,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..base.errors import ProblemError
-from .drives import places_of, unchanging
+from ..base.errors import ProblemError, QMLDynamicsError, line
+from .drives import Product, Total, places_of, unchanging
 from .schedules import Schedule, is_constant, number_given, value_at
 
 _FAR = 1e-3  # of the values or integrals that are compared: what is approximate by less passes
@@ -61,6 +61,13 @@ def check_integral(schedule: Schedule, name: str, duration: float) -> None:
 the integral from 0 to 1 is 1, and those over 17 parts of it add up to 6.2...
     """
     if is_constant(schedule):
+        return
+    if isinstance(schedule, (Product, Total)):  # right where its parts are
+        parts = (
+            (schedule.first, schedule.second) if isinstance(schedule, Product) else [part for _, part in schedule.parts]
+        )
+        for part in parts:
+            check_integral(part, name, duration)
         return
     said = (_known if unchanging(schedule) else _contradiction)(schedule, name, duration)  # type: ignore[arg-type]
     if said:
@@ -115,6 +122,18 @@ class _Told:
         with np.errstate(over="ignore", invalid="ignore"):
             return self.integral(a, b), 0.5 * (b - a) * float(_WEIGHTS @ found), found
 
+    def told(self) -> list[float]:
+        """Where it says that it has kinks and pulses."""
+        try:
+            return places_of([self.schedule], self.duration)
+        except QMLDynamicsError:
+            raise
+        except Exception as error:  # of any kind: it may be the code of another package
+            said = f"{type(error).__name__}: {line(str(error)).removesuffix('.')}"
+            raise ProblemError(
+                f"Argument `{self.name}` must be a schedule that tells its places, but it raises {said}."
+            ) from None
+
     def parts(self) -> str:
         """Whether integrals add up."""
         whole, summed = self.integral(0.0, self.duration), sum(self.amounts)
@@ -125,7 +144,7 @@ class _Told:
     def places(self) -> str:
         """Whether means are values."""
         around = [(self.duration * share, self.duration) for share in _shares(_PLACES)]
-        edges = [0.0, *places_of([self.schedule], self.duration), self.duration]
+        edges = [0.0, *self.told(), self.duration]
         gaps = list(zip(edges[:-1], edges[1:])) if len(edges) > 2 else []
         around += [(0.5 * (a + b), b - a) for a, b in gaps[:: len(gaps) // _PLACES + 1]]
         said = [found for t, unit in around if (found := self._at(t, unit))]
@@ -141,7 +160,7 @@ class _Told:
             amount, seen, values = self.compared(a, b)
             size = float(np.abs(values).max())
             away = abs(amount - seen)
-            if not away > (_FAR * size + _NOISE * self.whole / self.duration) * (b - a) + _ROUNDING * self.whole:
+            if not away > _FAR * max(size, self.whole / self.duration) * (b - a) + _ROUNDING * self.whole:
                 return ""
             said = said or f"from {a:.6g} to {b:.6g} the integral is {amount:.6g}, and the values give {seen:.6g}"
             if b - a < shortest:

@@ -37,3 +37,17 @@ def test_overlaps_that_are_rounding_are_told() -> None:
         grown = qd.evolve(chain(turned, 10.0), qd.Exact())
     assert grown.expectations["energy"].value[-1] < 2.9
     assert qd.evolve(chain(turned, 1.0), qd.Krylov()).expectations["energy"].value[-1] == pytest.approx(3.0, abs=1e-9)
+
+
+def test_rounding_of_close_levels_is_told_once() -> None:
+    """An odd wave in an even well: the even ground level takes over from an overlap of 1e-13, the rounding of H over a gap of 1."""
+    grid = qd.Grid((-4, 4), 8)
+    w = grid.points[:, 0]
+    odd = w * np.exp(-(w**2) / 2)
+    odd = odd - np.roll(odd[::-1], 1)  # on the points, of which the left end has no partner
+    well = qd.Problem(
+        grid, lambda v: v[:, 0] ** 2, 0.5, clock="imaginary", duration=40.0, initial=odd / np.linalg.norm(odd)
+    )
+    with pytest.warns(OverlapWarning) as told:
+        qd.evolve(well, qd.Exact(), save=40)
+    assert len([each for each in told if each.category is OverlapWarning]) == 1

@@ -267,6 +267,8 @@ class Ladder:
         ("1.0 X0 - 2.0 __import__('os')", 'its term "- 2.0 __import__'),
         ("1.0 XX 0.3 ZZ", "its term '1.0 XX 0.3 ZZ' cannot be read"),
         ("0.5\n[Z0]", "its term '[Z0]' has no coefficient on its line"),
+        ("XX -0.5\n-0.25", "its term 'XX' may be a product or a sum: write -0.5 XX, or XX - 0.5"),
+        ("ZZ -1.0\n+ XX 0.5", "its term 'ZZ' may be a product or a sum"),
         ("ZZ -1.0", "its term 'ZZ' may be a product or a sum: write -1.0 ZZ, or ZZ - 1.0"),
         ("II -1,5\nZZ -2,5", "has a comma in or behind a number"),
         ("ZZ (-1.0\nXX 1)", "cannot be read"),
